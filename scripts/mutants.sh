@@ -349,6 +349,8 @@ mutant compare-without-missing-fields $core/codec/compare.rs 's/let is_whole = .
 mutant format-without-reading-back $core/codec/format.rs 's/Some\(why\) if !self\.reads_back/Some(why) if false \&\& !self.reads_back/'
 mutant schema-without-reordering $core/codec/schema/beyond.rs 's/!fields\.nameless && !fields\.refusing\.is_empty\(\)/false \&\& !fields.nameless/'
 mutant format-postcard-of-a-part $core/codec/format.rs 's/&& schema\.partial/\&\& schema.partial \&\& false/'
+mutant change-is-compared $core/memory/fence.rs 's/\(same && self\.is_alive\(\)\)\.then/(same || true).then/'
+mutant change-follows-the-store $core/engine/change.rs 's/if ticket\.commit_over\(/let ticket = self.fences.issue(request.key.id(), request.key.as_str(), ticket.stamps.clone());\n        if ticket.commit_over(/'
 
 exit $failed
 
@@ -413,6 +415,7 @@ exit $failed
 #                                        p1_written_on_demand
 #   key-overlapping-, key-head-          p1_templates
 #   hit-                                 p10_free_hits
+#   change-                              p2_changes
 #   again-promoted-meanwhile             p2_overtaken_writes::an_old_value_read_during_a_put_does_not_stay
 #
 # No test fails:

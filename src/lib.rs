@@ -3,12 +3,12 @@
 #[cfg(feature = "encryption")]
 pub use cache_core::EncryptionKeys;
 pub use cache_core::{
-    Batch, Builder, Cache, CacheValue, Cached, CachedCell, Call, Capacity, Clock, Codec,
-    Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key, KeyBuilder, KeyParts,
-    Memory, ModelCache, OnError, Pattern, Policy, PolicyError, RemoteValue, ScheduleGuard,
-    SharedError, Source, Stampede, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode,
-    caches, clear_all, default_cache, disable, enable, is_enabled, transaction, warm,
-    without_cache, without_cache_sync,
+    Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
+    Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key,
+    KeyBuilder, KeyParts, LocalCache, Memory, ModelCache, OnError, Pattern, Policy, PolicyError,
+    RemoteValue, ScheduleGuard, SharedError, Source, Stampede, TimedOut, Timestamp, Transaction,
+    TransactionScope, UpdateMode, block_on, caches, clear_all, default_cache, disable, enable,
+    is_enabled, transaction, warm, without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 
@@ -26,9 +26,9 @@ pub mod backend {
 /// The futures that calls and caches return, what they report, and the traits of their arguments.
 pub mod future {
     pub use cache_core::{
-        CallExpiry, Evict, EvictEach, EvictTarget, EvictionProgress, Inspect, IntoCache, IntoTtl,
-        KeyStream, PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch, Warm,
-        WarmProgress, WarmReport,
+        AllTiers, BlockingEntry, CallExpiry, Evict, EvictEach, EvictTarget, EvictionProgress, Fits,
+        Inspect, IntoCache, IntoTtl, KeyStream, MemoryOnly, PatternEviction, Peek, PeekEach, Put,
+        PutEach, Traced, TracedBatch, TracedEntry, Warm, WarmProgress, WarmReport,
     };
 }
 

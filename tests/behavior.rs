@@ -36,6 +36,8 @@ mod deaf;
 mod early;
 #[path = "behavior/encryption.rs"]
 mod encryption;
+#[path = "behavior/entries.rs"]
+mod entries;
 #[path = "behavior/events.rs"]
 mod events;
 #[path = "behavior/failsafe.rs"]

@@ -55,8 +55,11 @@ mod origin;
 mod policy;
 #[path = "macros/stale.rs"]
 mod stale;
+mod support;
 #[path = "macros/sync.rs"]
 mod sync;
+#[path = "macros/sync_blocking.rs"]
+mod sync_blocking;
 #[path = "macros/tags.rs"]
 mod tags;
 

@@ -17,6 +17,8 @@ mod p1_templates;
 mod p1_values;
 #[path = "promises/p1_written_on_demand.rs"]
 mod p1_written_on_demand;
+#[path = "promises/p2_changes.rs"]
+mod p2_changes;
 #[path = "promises/p2_clock_skew.rs"]
 mod p2_clock_skew;
 #[path = "promises/p2_late_loads.rs"]

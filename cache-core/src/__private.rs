@@ -8,7 +8,9 @@ pub use crate::base::{
     refuses, times_out, value_probe,
 };
 pub use crate::call::Rules;
-pub use crate::call::{Background, Captures, Directed, Fetch, Known, Load, awaited, ttl, wait};
+pub use crate::call::{
+    Background, Captures, Directed, Fetch, Known, Load, awaited, ttl, wait, wait_blocking,
+};
 pub use crate::call::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };

@@ -42,8 +42,9 @@ mod stats;
 mod tags;
 
 pub use crate::api::{
-    Alert, AlertState, EventHandler, FunctionStats, Info, Invalidation, KeyCount, KeyStream,
-    MemoryInfo, ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard, ServerInfo,
+    Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, EventHandler, Fits,
+    FunctionStats, Info, Invalidation, KeyCount, KeyStream, LocalCache, MemoryInfo, MemoryOnly,
+    ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard, ServerInfo, TracedEntry,
     UpdateMode, Warm, WarmProgress, WarmReport, clear_all, warm,
 };
 pub use crate::backend::{
@@ -54,6 +55,7 @@ pub use crate::backend::{
 pub use crate::base::{
     BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry, IntoTtl,
     OnError, Pattern, Policy, PolicyError, SharedError, Source, Stampede, TimedOut, Timestamp,
+    block_on,
 };
 pub use crate::call::{
     Batch, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache, Peek, PeekEach,

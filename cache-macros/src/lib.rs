@@ -93,8 +93,8 @@ use proc_macro::TokenStream;
 /// ᵇ For async functions only, because the load may go on in the background. Borrowed arguments are
 /// cloned for such a load: `&T` needs `T: Clone` (`&str`, `&[T]` and `&Path` are supported), also
 /// inside an `Option`, a `Vec` or a slice. `&mut` is refused, and so are types that borrow in
-/// another way (`Cow<'_, str>`). ʳ For async functions only, and not with `local`: there is no remote
-/// tier then.
+/// another way (`Cow<'_, str>`). ʳ For async functions and with `blocking`, and not with `local`:
+/// there is no remote tier then.
 ///
 /// Conditions:
 ///
@@ -120,6 +120,7 @@ use proc_macro::TokenStream;
 /// | `invalidate_on = [UserSaved]` | none | types of events that evict the entries; see [below](#models-and-events) |
 /// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that returns a `larder::Cache`, or a type that dereferences to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
 /// | `local` | all tiers | uses the memory tier only; the value then needs no serde |
+/// | `blocking` | memory only | lets a sync function use all tiers: it blocks its thread while it waits for the remote tier; see [below](#sync-functions-and-methods) |
 /// | `call = cached_config` | the function's name | the name by which [`call!`] finds a sync function, if a module has the function's own name |
 /// | `each = "id in ids"` | none | caches each item of a list argument separately; see [Batches](#batches) |
 /// | `crate = path` | found automatically | the path to larder, for crates that re-export it |
@@ -350,8 +351,8 @@ use proc_macro::TokenStream;
 /// is a miss for this function, whatever wrote the entry: `Cache::insert` by the key's text,
 /// another function with the same template, or a previous release of the program, also through
 /// Redis. Evicting the tag would not evict such an entry. An entry with more tags is a hit. So a
-/// value that is inserted by hand for a tagged function needs its tags: use `insert_with` and
-/// `Policy::tags`, or the function's own `get_user(db, 7).put(user)`.
+/// value that is inserted by hand for a tagged function needs its tags: use
+/// `cache.entry(key).tag("users").insert(value)`, or the function's own `get_user(db, 7).put(user)`.
 ///
 /// A constant is written by its path (`PRODUCTS`, `crate::tags::PRODUCTS`, `Self::TAG`), so that a
 /// mutator and a function cannot differ by a spelling mistake. When a tag is evicted that no
@@ -475,7 +476,21 @@ use proc_macro::TokenStream;
 ///
 /// # Sync functions and methods
 ///
-/// A sync function takes all options except those marked ᵇ or ʳ.
+/// A sync function takes all options except those marked ᵇ or ʳ. It uses the memory tier only,
+/// because it cannot wait for a remote tier without blocking its thread. With `blocking` it does
+/// that, and uses all tiers, also in a program without a runtime (`larder::block_on` connects).
+/// Call it from threads that may block: in async code, through `spawn_blocking`. Timers and sockets
+/// run in a thread of larder's, `larder-blocking`; the body runs in the runtime of its caller.
+///
+/// ```
+/// # use larder::cached;
+/// # struct Db;
+/// # impl Db { fn fetch(&self, id: u64) -> Result<String, String> { Ok("Ada".into()) } }
+/// #[cached(ttl = "5m", key = "user:{id}", blocking, skip(db))]
+/// fn get_user(db: &Db, id: u64) -> Result<String, String> {
+///     db.fetch(id)
+/// }
+/// ```
 ///
 /// A sync function, and a sync method with a visibility, also generates a hidden function, which
 /// returns the `Call` for [`call!`]. So that `use module::function` is enough for [`call!`], a free

@@ -227,7 +227,8 @@ async fn while_threads_are_interrupted_anywhere() {
                     while !origin.ended() {
                         let floor = origin.0.floor.load(Ordering::SeqCst);
                         let load = async || Ok::<_, ()>(origin.0.current.load(Ordering::SeqCst));
-                        let found = cache.get_or_load_with("version", TAGGED, load).await.unwrap();
+                        let found =
+                            cache.entry("version").policy(TAGGED).or_load(load).await.unwrap();
                         assert!(found >= floor, "read {found} after all before {floor}");
                         tokio::task::yield_now().await;
                     }
@@ -242,7 +243,7 @@ async fn while_threads_are_interrupted_anywhere() {
                 1 => drop(cache.evict_pattern("ver*").await.unwrap()),
                 2 => cache.evict_tag("versions").await.unwrap(),
                 3 => cache.clear().await.unwrap(),
-                _ => cache.insert_with("version", new, TAGGED).await.unwrap(),
+                _ => cache.entry("version").policy(TAGGED).insert(new).await.unwrap(),
             }
             origin.0.floor.store(new, Ordering::SeqCst);
             tokio::task::yield_now().await;

@@ -29,7 +29,7 @@ async fn refreshed(left: Duration, by_hand: bool) -> u64 {
             true => {
                 let load = origin.clone();
                 let load = || async move { load.try_read().await };
-                cache.get_or_refresh(format!("row:{id}"), policy, load).await.unwrap()
+                cache.entry(format!("row:{id}")).policy(policy).or_refresh(load).await.unwrap()
             }
             false => row(&cache, &origin, id).await,
         };

@@ -26,7 +26,7 @@ fn encrypting(store: &Store, keys: EncryptionKeys) -> Cache {
 
 async fn store_patient(cache: &Cache) {
     let policy = Policy::new().tags(&["oncology"]);
-    cache.insert_with("patient:7", patient(), policy).await.unwrap();
+    cache.entry("patient:7").policy(policy).insert(patient()).await.unwrap();
 }
 
 fn contains(bytes: &[u8], text: &str) -> bool {

@@ -242,7 +242,7 @@ async fn junk_on_the_bus() {
     let redis = Redis::connect(server.url()).await.unwrap();
     let cache = Cache::builder().namespace("ns").remote(redis).build().unwrap();
     crate::support::eventually("the bus is connected", async || cache.is_linked()).await;
-    cache.insert_with("user:7", user(7), Policy::new()).await.unwrap();
+    cache.entry("user:7").policy(Policy::new()).insert(user(7)).await.unwrap();
     for junk in ["", "junk", "\u{1}", "*"] {
         assert_eq!(server.cli(&["publish", "ns~bus", junk]), "1", "the cache listens");
     }

@@ -48,7 +48,7 @@ async fn get_and_peek_are_reads_too_and_listings_are_not() {
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let policy = Policy::new().tti(seconds(10));
     for key in ["got", "listed"] {
-        cache.insert_with(key, 1u64, policy).await.unwrap();
+        cache.entry(key).policy(policy).insert(1u64).await.unwrap();
     }
     for _ in 0..3 {
         clock.advance(seconds(6));
@@ -83,7 +83,7 @@ async fn ends(jitter: f64, seed: u64) -> Vec<u64> {
     let cache = Cache::builder().clock(clock.clone()).seed(seed).build().unwrap();
     let policy = Policy::new().ttl(seconds(100)).jitter(jitter);
     for key in 0..200 {
-        cache.insert_with(format!("{key}"), 1u64, policy).await.unwrap();
+        cache.entry(format!("{key}")).policy(policy).insert(1u64).await.unwrap();
     }
     let mut left = 200;
     let mut ends = Vec::new();
@@ -131,11 +131,11 @@ async fn an_entry_may_outlive_the_default_ttl() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).default_ttl(seconds(5)).build().unwrap();
     cache.insert("default", 1u64).await.unwrap();
-    cache.insert_with("never", 1u64, Policy::new().no_expiry()).await.unwrap();
-    cache.insert_with("longer", 1u64, Policy::new().ttl(seconds(9))).await.unwrap();
-    cache.insert_with("shorter", 1u64, Policy::new().ttl(seconds(2))).await.unwrap();
+    cache.entry("never").policy(Policy::new().no_expiry()).insert(1u64).await.unwrap();
+    cache.entry("longer").policy(Policy::new().ttl(seconds(9))).insert(1u64).await.unwrap();
+    cache.entry("shorter").policy(Policy::new().ttl(seconds(2))).insert(1u64).await.unwrap();
     let load = || async { Ok::<_, ()>(1u64) };
-    cache.get_or_load_with("loaded", Policy::new().no_expiry(), load).await.unwrap();
+    cache.entry("loaded").policy(Policy::new().no_expiry()).or_load(load).await.unwrap();
     clock.advance(seconds(2));
     assert_eq!(cache.keys("*").await.unwrap(), ["default", "loaded", "longer", "never"]);
     clock.advance(seconds(3));
@@ -162,13 +162,13 @@ async fn an_invalid_policy_is_rejected_by_field_and_loads_run_uncached() {
         (new().lease(Duration::ZERO), "lease"),
     ];
     for (policy, field) in impossible {
-        match cache.insert_with("row", 1u64, policy).await {
+        match cache.entry("row").policy(policy).insert(1u64).await {
             Err(Error::Config { field: found, .. }) => assert_eq!(found, field),
             other => panic!("{field}: {other:?}"),
         }
         for value in [1u64, 2] {
             let load = || async move { Ok::<_, ()>(value) };
-            assert_eq!(cache.get_or_load_with("row", policy, load).await, Ok(value), "{field}");
+            assert_eq!(cache.entry("row").policy(policy).or_load(load).await, Ok(value), "{field}");
         }
     }
     let stats = cache.stats();
@@ -230,11 +230,11 @@ async fn one_refresh_runs_also_without_stampede_protection() {
 
 /// This method cannot load in the background, so `stale` has no effect, for the first caller or for waiters.
 #[tokio::test]
-async fn get_or_load_with_serves_no_stale_value() {
+async fn or_load_serves_no_stale_value() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let policy = Policy::new().ttl(seconds(1)).stale(seconds(60));
-    cache.insert_with("row", 1u64, policy).await.unwrap();
+    cache.entry("row").policy(policy).insert(1u64).await.unwrap();
     clock.advance(seconds(2));
     let origin = Origin::at(&clock);
     origin.set(2);
@@ -242,7 +242,7 @@ async fn get_or_load_with_serves_no_stale_value() {
     let calls = [(); 2].map(|()| {
         let (cache, origin) = (cache.clone(), origin.clone());
         tokio::spawn(async move {
-            cache.get_or_load_with("row", policy, || async { origin.try_read().await }).await
+            cache.entry("row").policy(policy).or_load(|| async { origin.try_read().await }).await
         })
     });
     origin.held().await;
@@ -259,7 +259,7 @@ async fn a_promoted_value_lives_for_as_long_as_it_is_read() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let (one, two) = (gated.cache(&clock), gated.cache(&clock));
-    one.insert_with("row", 1u64, Policy::new().tti(seconds(10))).await.unwrap();
+    one.entry("row").policy(Policy::new().tti(seconds(10))).insert(1u64).await.unwrap();
     for _ in 0..5 {
         assert_eq!(two.get::<u64>("row").await.unwrap(), Some(1));
         clock.advance(seconds(5));

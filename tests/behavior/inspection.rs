@@ -51,7 +51,7 @@ async fn an_entry_is_described_in_both_tiers() {
     let origin = Origin::at(&clock);
     origin.take(seconds(2));
     let load = || async { origin.try_read().await };
-    cache.get_or_load_with("user:7", POLICY, load).await.unwrap();
+    cache.entry("user:7").policy(POLICY).or_load(load).await.unwrap();
     crate::origin::landed(&cache).await;
     clock.advance(seconds(10));
 
@@ -78,7 +78,7 @@ async fn the_state_follows_the_clock_and_evictions() {
     let clock = Clock::manual();
     for tier in [memory, remote] {
         let cache = two_tiers(&clock);
-        cache.insert_with("k", 1u64, POLICY).await.unwrap();
+        cache.entry("k").policy(POLICY).insert(1u64).await.unwrap();
         for (after, state, fresh_for, kept_for) in [
             (59, EntryState::Fresh, 1, 601),
             (1, EntryState::Stale, 0, 600),
@@ -90,7 +90,7 @@ async fn the_state_follows_the_clock_and_evictions() {
             assert_eq!(entry.fresh_for, Expiry::In(seconds(fresh_for)));
             assert_eq!(entry.kept_for, Expiry::In(seconds(kept_for)));
         }
-        cache.insert_with("k", 2u64, POLICY).await.unwrap();
+        cache.entry("k").policy(POLICY).insert(2u64).await.unwrap();
         cache.evict_tag("people").await.unwrap();
         let entry = tier(cache.inspect("k").await);
         assert_eq!(entry.state, EntryState::Evicted);
@@ -108,7 +108,12 @@ async fn the_state_follows_the_clock_and_evictions() {
 async fn an_expired_entry_and_a_time_to_idle() {
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).memory(unswept()).build().unwrap();
-    cache.insert_with("k", 1u64, Policy::new().ttl(seconds(60)).tti(seconds(20))).await.unwrap();
+    cache
+        .entry("k")
+        .policy(Policy::new().ttl(seconds(60)).tti(seconds(20)))
+        .insert(1u64)
+        .await
+        .unwrap();
     clock.advance(seconds(15));
     assert_eq!(memory(cache.inspect("k").await).fresh_for, Expiry::In(seconds(5)));
     cache.get::<u64>("k").await.unwrap();
@@ -230,7 +235,7 @@ async fn tenants_and_transactions() {
 async fn it_can_be_serialized() {
     let clock = Clock::manual();
     let cache = two_tiers(&clock);
-    cache.insert_with("k", 1u64, POLICY).await.unwrap();
+    cache.entry("k").policy(POLICY).insert(1u64).await.unwrap();
     cache.insert("forever", 1u64).await.unwrap();
     clock.advance(seconds(1));
     let json = serde_json::to_value(cache.inspect("k").await).unwrap();
@@ -311,7 +316,7 @@ async fn entries_in_redis_are_described() {
         cache
     };
     let (cache, elsewhere) = (connect().await, connect().await);
-    elsewhere.insert_with("user:7", "Ada".to_owned(), POLICY).await.unwrap();
+    elsewhere.entry("user:7").policy(POLICY).insert("Ada".to_owned()).await.unwrap();
     let found = cache.inspect("user:7").await;
     assert_eq!(found.memory, None);
     let entry = remote(found);

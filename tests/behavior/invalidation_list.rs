@@ -17,7 +17,7 @@ async fn filled() -> Cache {
     for key in ["user:7", "users:page:1", "users:page:2", "kept"] {
         cache.insert(key, 1u64).await.unwrap();
     }
-    cache.insert_with("tagged", 1u64, Policy::new().tags(&["users"])).await.unwrap();
+    cache.entry("tagged").policy(Policy::new().tags(&["users"])).insert(1u64).await.unwrap();
     listed(&cache, 7).await;
     cache
 }

@@ -54,7 +54,7 @@ async fn load(
     policy: Policy,
     loaded: Result<u64, ()>,
 ) -> Result<u64, ()> {
-    cache.get_or_load_with(key, policy, || async move { loaded }).await
+    cache.entry(key).policy(policy).or_load(|| async move { loaded }).await
 }
 
 #[tokio::test]
@@ -63,12 +63,12 @@ async fn how_long_an_entry_lives() {
         assert_eq!(cache.ttl("absent").await.unwrap(), None, "{name}");
         cache.insert("plain", 1u64).await.unwrap();
         assert_eq!(cache.ttl("plain").await.unwrap(), Some(Expiry::Never), "{name}");
-        cache.insert_with("hour", "text".to_owned(), FOR_AN_HOUR).await.unwrap();
+        cache.entry("hour").policy(FOR_AN_HOUR).insert("text".to_owned()).await.unwrap();
         about(cache.ttl("hour").await.unwrap(), HOUR);
         let idle = FOR_AN_HOUR.tti(Duration::from_secs(60));
-        cache.insert_with("idle", 1u64, idle).await.unwrap();
+        cache.entry("idle").policy(idle).insert(1u64).await.unwrap();
         about(cache.ttl("idle").await.unwrap(), Duration::from_secs(60));
-        cache.insert_with("tagged", 1u64, KEPT).await.unwrap();
+        cache.entry("tagged").policy(KEPT).insert(1u64).await.unwrap();
         about(cache.ttl("tagged").await.unwrap(), HOUR);
         cache.evict_tag("kept").await.unwrap();
         assert_eq!(cache.ttl("tagged").await.unwrap(), None, "{name}: what a tag ended");
@@ -101,7 +101,7 @@ async fn expire_changes_the_life() {
         assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}");
         assert!(!cache.expire("k", Duration::ZERO).await.unwrap(), "{name}");
 
-        cache.insert_with("tagged", 3u64, KEPT).await.unwrap();
+        cache.entry("tagged").policy(KEPT).insert(3u64).await.unwrap();
         assert!(cache.expire("tagged", 2 * HOUR).await.unwrap(), "{name}");
         cache.evict_tag("kept").await.unwrap();
         assert_eq!(cache.get::<u64>("tagged").await.unwrap(), None, "{name}: its tags are kept");
@@ -113,7 +113,7 @@ async fn expire_changes_the_life() {
 #[tokio::test]
 async fn windows_start_at_the_end_of_the_life() {
     for (name, cache) in tierings().await.caches {
-        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        cache.entry("k").policy(KEPT).insert(1u64).await.unwrap();
         assert!(cache.expire("k", Duration::from_millis(40)).await.unwrap(), "{name}");
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}");
@@ -129,7 +129,7 @@ async fn windows_start_at_the_end_of_the_life() {
 async fn mark_stale_keeps_the_old_value() {
     for (name, cache) in tierings().await.caches {
         assert!(!cache.mark_stale("absent").await.unwrap(), "{name}");
-        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        cache.entry("k").policy(KEPT).insert(1u64).await.unwrap();
         assert!(cache.mark_stale("k").await.unwrap(), "{name}");
         assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "{name}: old");
         assert_eq!(cache.get_many::<u64>(&["k"]).await.unwrap(), [None], "{name}");
@@ -145,7 +145,7 @@ async fn mark_stale_keeps_the_old_value() {
         );
         assert_eq!(cache.get::<u64>("k").await.unwrap(), Some(2), "{name}: the next load stores");
 
-        cache.insert_with("bare", 1u64, FOR_AN_HOUR).await.unwrap();
+        cache.entry("bare").policy(FOR_AN_HOUR).insert(1u64).await.unwrap();
         assert!(cache.mark_stale("bare").await.unwrap(), "{name}");
         assert!(!cache.mark_stale("bare").await.unwrap(), "{name}: nothing was to be kept");
         assert_eq!(load(&cache, "bare", FOR_AN_HOUR, Err(())).await, Err(()), "{name}");
@@ -156,9 +156,9 @@ async fn mark_stale_keeps_the_old_value() {
 #[tokio::test]
 async fn a_value_marked_stale_is_not_served_while_it_is_refreshed() {
     for (name, cache) in tierings().await.caches {
-        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        cache.entry("k").policy(KEPT).insert(1u64).await.unwrap();
         cache.mark_stale("k").await.unwrap();
-        let read = cache.get_or_refresh("k", KEPT, || async { Ok::<_, ()>(2u64) }).await;
+        let read = cache.entry("k").policy(KEPT).or_refresh(|| async { Ok::<_, ()>(2u64) }).await;
         assert_eq!(read, Ok(2), "{name}");
     }
 }
@@ -179,9 +179,9 @@ async fn many_keys_in_one_call() {
         assert_eq!(cache.remove_many::<&str>([]).await.unwrap(), 0, "{name}");
         assert_eq!(cache.get_many::<u64>(&["k:1000", "k:1001"]).await.unwrap(), [None, Some(1001)]);
 
-        cache.insert_with("a", 1u64, Policy::new().tags(&["one"])).await.unwrap();
-        cache.insert_with("b", 2u64, Policy::new().tags(&["two"])).await.unwrap();
-        cache.insert_with("c", 3u64, Policy::new().tags(&["three"])).await.unwrap();
+        cache.entry("a").policy(Policy::new().tags(&["one"])).insert(1u64).await.unwrap();
+        cache.entry("b").policy(Policy::new().tags(&["two"])).insert(2u64).await.unwrap();
+        cache.entry("c").policy(Policy::new().tags(&["three"])).insert(3u64).await.unwrap();
         cache.evict_tags(["one", "two"]).await.unwrap();
         let found = cache.get_many::<u64>(&["a", "b", "c"]).await.unwrap();
         assert_eq!(found, [None, None, Some(3)], "{name}");

@@ -19,7 +19,7 @@ async fn ttl(cache: &Cache) -> Option<Expiry> {
 }
 
 async fn old(cache: &Cache) -> Result<u64, ()> {
-    cache.get_or_load_with("k", KEPT, async || Err(())).await
+    cache.entry("k").policy(KEPT).or_load(async || Err(())).await
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_transaction_defers_changes_until_its_commit() {
         in_scope.await.unwrap();
         assert!(ttl(&cache).await.unwrap() <= Expiry::In(HOUR), "{name}: after the commit");
 
-        cache.insert_with("k", 2u64, KEPT).await.unwrap();
+        cache.entry("k").policy(KEPT).insert(2u64).await.unwrap();
         let other = cache.clone();
         let in_scope = transaction(async {
             assert!(!cache.mark_stale("k").await?, "{name}: not known yet");
@@ -53,7 +53,7 @@ async fn a_transaction_defers_changes_until_its_commit() {
 #[tokio::test]
 async fn a_rollback_drops_deferred_changes() {
     for (name, cache) in tierings().await.caches {
-        cache.insert_with("k", 1u64, KEPT).await.unwrap();
+        cache.entry("k").policy(KEPT).insert(1u64).await.unwrap();
         let in_scope = transaction(async {
             cache.mark_stale("k").await.unwrap();
             cache.expire("k", Duration::from_secs(1)).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_rollback_drops_deferred_changes() {
 async fn deferred_changes_take_effect_in_order() {
     for (name, cache) in tierings().await.caches {
         for removed_first in [true, false] {
-            cache.insert_with("k", 1u64, KEPT).await.unwrap();
+            cache.entry("k").policy(KEPT).insert(1u64).await.unwrap();
             let in_scope = transaction(async {
                 if removed_first {
                     cache.remove("k").await?;
@@ -101,7 +101,7 @@ async fn deferred_changes_take_effect_in_order() {
 #[tokio::test]
 async fn a_cancelled_transaction_evicts_its_deferred_changes() {
     let cache = Cache::builder().build().unwrap();
-    cache.insert_with("k", 1u64, KEPT).await.unwrap();
+    cache.entry("k").policy(KEPT).insert(1u64).await.unwrap();
     let inside = cache.clone();
     let scope = tokio::spawn(transaction(async move {
         inside.expire("k", HOUR).await?;
@@ -125,7 +125,7 @@ async fn changes_reach_other_processes() {
     for cache in [&one, &two] {
         eventually("the bus is connected", async || cache.is_linked()).await;
     }
-    one.insert_with("k", 1u64, KEPT).await.unwrap();
+    one.entry("k").policy(KEPT).insert(1u64).await.unwrap();
     assert_eq!(two.get::<u64>("k").await.unwrap(), Some(1), "in its memory now");
     one.expire("k", Duration::from_secs(60)).await.unwrap();
     let shorter = async || ttl(&two).await.unwrap() <= Expiry::In(Duration::from_secs(60));
@@ -144,7 +144,7 @@ async fn local_values() {
     let cache = Cache::builder().remote(MemoryBackend::new()).build().unwrap();
     // Makes the generation of the namespace known.
     cache.insert("shared", 1u64).await.unwrap();
-    cache.insert_with("k", 1u64, KEPT.local()).await.unwrap();
+    cache.entry("k").policy(KEPT.local()).insert(1u64).await.unwrap();
     assert!(cache.expire("k", HOUR / 2).await.unwrap());
     assert!(ttl(&cache).await.unwrap() <= Expiry::In(HOUR / 2));
     assert!(cache.mark_stale("k").await.unwrap());
@@ -225,7 +225,9 @@ async fn tenants_have_their_own() {
         let (one, two) = (cache.tenant("one").unwrap(), cache.tenant("two").unwrap());
         for tenant in [&one, &two] {
             tenant
-                .insert_with("k", 1u64, Policy::new().stale_if_error(HOUR).ttl(2 * HOUR))
+                .entry("k")
+                .policy(Policy::new().stale_if_error(HOUR).ttl(2 * HOUR))
+                .insert(1u64)
                 .await
                 .unwrap();
         }

@@ -42,7 +42,7 @@ fn insert(cache: &Cache, key: &str, value: u64) {
 
 fn insert_for(cache: &Cache, key: &str, seconds: u64) {
     let policy = Policy::new().ttl(Duration::from_secs(seconds));
-    now(cache.insert_with(key, seconds, policy)).unwrap();
+    now(cache.entry(key).policy(policy).insert(seconds)).unwrap();
 }
 
 fn get(cache: &Cache, key: &str) -> Option<u64> {
@@ -232,7 +232,7 @@ fn the_weight_of_an_entry() {
     for eviction in ALL {
         let weight = |key: &str, size: usize, policy: Policy| {
             let cache = blobs(1 << 20, eviction);
-            now(cache.insert_with(key, Blob(vec![0; size]), policy)).unwrap();
+            now(cache.entry(key).policy(policy).insert(Blob(vec![0; size]))).unwrap();
             cache.stats().bytes
         };
         let base = weight("k", 0, Policy::new());
@@ -318,7 +318,7 @@ fn expired_entries_are_reclaimed_without_a_read() {
         (0..100).for_each(|id| insert_for(&cache, &format!("long{id}"), 1_000));
         let tagged = Policy::new().tags(&["news"]);
         (0..50).for_each(|id| {
-            now(cache.insert_with(format!("tagged{id}"), 1_u64, tagged)).unwrap();
+            now(cache.entry(format!("tagged{id}")).policy(tagged).insert(1_u64)).unwrap();
         });
         assert_eq!((cache.reclaim(), cache.stats().entries), (0, 350), "{eviction:?}");
         clock.advance(Duration::from_secs(10));
@@ -340,7 +340,7 @@ fn stale_entries_stay_as_long_as_they_are_of_use() {
         let clock = Clock::manual();
         let cache = on(&clock, Memory::max_entries(10).policy(eviction)).build().unwrap();
         let policy = Policy::new().ttl(Duration::from_secs(10)).stale(Duration::from_secs(5));
-        now(cache.insert_with("k", 1_u64, policy)).unwrap();
+        now(cache.entry("k").policy(policy).insert(1_u64)).unwrap();
         clock.advance(Duration::from_secs(14));
         assert_eq!((cache.reclaim(), cache.stats().entries), (0, 1), "{eviction:?}");
         clock.advance(Duration::from_secs(1));
@@ -368,7 +368,7 @@ fn the_sweeper_reclaims_by_itself() {
         for cache in &caches {
             let policy = Policy::new().ttl(Duration::from_millis(30));
             (0..100).for_each(|id| {
-                now(cache.insert_with(format!("k{id}"), 1_u64, policy)).unwrap();
+                now(cache.entry(format!("k{id}")).policy(policy).insert(1_u64)).unwrap();
             });
             insert(cache, "forever", 1);
         }
@@ -382,7 +382,7 @@ fn the_sweeper_reclaims_by_itself() {
         }
     }
     for cache in &caches {
-        now(cache.insert_with("tagged", 1_u64, Policy::new().tags(&["news"]))).unwrap();
+        now(cache.entry("tagged").policy(Policy::new().tags(&["news"])).insert(1_u64)).unwrap();
         now(cache.evict_tag("news")).unwrap();
         comes_true("entries of evicted tags go", || cache.stats().entries == 1);
     }

@@ -125,7 +125,7 @@ async fn reads_by_hand_and_inspection_know_it() {
     let clock = Clock::manual();
     let backend = MemoryBackend::with_clock(clock.clone());
     let cache = Cache::builder().clock(clock.clone()).remote(backend.clone()).build().unwrap();
-    cache.insert_with("k", 1u64, POLICY).await.unwrap();
+    cache.entry("k").policy(POLICY).insert(1u64).await.unwrap();
     clock.advance(seconds(10));
     let seen = cache.inspect("k").await;
     assert_eq!(seen.memory.unwrap().state, EntryState::Unverified);

@@ -84,7 +84,7 @@ async fn a_peek_does_not_restart_the_idle_time() {
     for how in 0..5 {
         let cache = Cache::builder().clock(clock.clone()).build().unwrap();
         let policy = Policy::new().tti(Duration::from_secs(10));
-        cache.insert_with("row:1", 1u64, policy).await.unwrap();
+        cache.entry("row:1").policy(policy).insert(1u64).await.unwrap();
         for _ in 0..3 {
             clock.advance(Duration::from_secs(3));
             assert!(look(how, &cache).await, "{how}");
@@ -92,7 +92,7 @@ async fn a_peek_does_not_restart_the_idle_time() {
         clock.advance(Duration::from_secs(1));
         assert!(!look(how, &cache).await, "{how}");
         // A read does.
-        cache.insert_with("row:1", 1u64, policy).await.unwrap();
+        cache.entry("row:1").policy(policy).insert(1u64).await.unwrap();
         clock.advance(Duration::from_secs(9));
         assert_eq!(cache.get::<u64>("row:1").await.unwrap(), Some(1));
         clock.advance(Duration::from_secs(9));

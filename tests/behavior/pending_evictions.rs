@@ -26,7 +26,7 @@ impl Scene {
         let redis = Redis::connect(server.url()).await.unwrap();
         let other = Cache::builder().no_memory().remote(redis).build().unwrap();
         eventually("the bus is connected", async || cache.is_linked()).await;
-        cache.insert_with("row", 1u64, TAGGED).await.unwrap();
+        cache.entry("row").policy(TAGGED).insert(1u64).await.unwrap();
         assert_eq!(other.get::<u64>("row").await.unwrap(), Some(1));
         Self { server, proxy, cache, other }
     }
@@ -163,7 +163,7 @@ async fn evictions_that_timed_out() {
         }
         scene.cache.evict_tag("rows").await.unwrap_err();
         scene.server.cont();
-        scene.other.insert_with("row", 2u64, TAGGED).await.unwrap();
+        scene.other.entry("row").policy(TAGGED).insert(2u64).await.unwrap();
         eventually("read again", async || match scene.cache.get::<u64>("row").await {
             Ok(found) => {
                 assert_ne!(found, Some(1));

@@ -14,7 +14,7 @@ fn cache(clock: &Clock) -> Cache {
 }
 
 async fn fill(cache: &Cache) {
-    cache.insert_with("tagged", 1u64, Policy::new().tags(&["reports"])).await.unwrap();
+    cache.entry("tagged").policy(Policy::new().tags(&["reports"])).insert(1u64).await.unwrap();
     cache.insert("ranking:1", 1u64).await.unwrap();
     cache.insert("kept", 1u64).await.unwrap();
 }

@@ -36,7 +36,7 @@ async fn in_the_second_process() {
         ["get", key] => format!("{:?}", cache.get::<u64>(key).await),
         ["insert", key, value] => {
             let value: u64 = value.parse().unwrap();
-            format!("{:?}", cache.insert_with(key, value, TAGGED).await)
+            format!("{:?}", cache.entry(key).policy(TAGGED).insert(value).await)
         }
         ["remove", key] => format!("{:?}", cache.remove(key).await),
         ["pattern", pattern] => format!("{:?}", cache.evict_pattern(pattern).await),

@@ -18,7 +18,7 @@ async fn two_reads(policy: Policy) -> larder::stats::Stats {
     for _ in 0..2 {
         let read = origin.clone();
         let load = || async move { read.try_read().await };
-        assert_eq!(cache.get_or_refresh("row", policy.ttl(seconds(1)), load).await, Ok(1));
+        assert_eq!(cache.entry("row").policy(policy.ttl(seconds(1))).or_refresh(load).await, Ok(1));
         turns().await;
         origin.fail(true);
         clock.advance(seconds(2));

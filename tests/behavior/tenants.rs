@@ -136,9 +136,9 @@ async fn the_other_methods_are_the_tenants_own() {
 
         // Tags of a policy belong to the whole cache.
         let policy = Policy::new().tags(&["plans"]);
-        one.insert_with("tagged", 1u64, policy).await.unwrap();
+        one.entry("tagged").policy(policy).insert(1u64).await.unwrap();
         let load = async || Ok::<_, ()>(2u64);
-        two.get_or_load_with("tagged", policy, load).await.unwrap();
+        two.entry("tagged").policy(policy).or_load(load).await.unwrap();
         cache.evict_tag("plans").await.unwrap();
         assert_eq!(one.get::<u64>("tagged").await.unwrap(), None);
         assert_eq!(two.get::<u64>("tagged").await.unwrap(), None);
@@ -296,7 +296,8 @@ async fn many_keys_of_a_tenant() {
         assert_eq!((all["a"], all["c"]), (1, 3));
         assert_eq!(umbrella.get::<u64>("c").await.unwrap(), None);
 
-        let loaded = umbrella.get_or_refresh("c", policy, || async { Ok::<_, Error>(30u64) });
+        let loaded =
+            umbrella.entry("c").policy(policy).or_refresh(|| async { Ok::<_, Error>(30u64) });
         assert_eq!(loaded.await.unwrap(), 30);
         assert_eq!(acme.get::<u64>("c").await.unwrap(), Some(3));
         umbrella.clear().await.unwrap();

@@ -338,7 +338,7 @@ async fn functions_answer_in_any_weather() {
         const MINUTE: Policy = Policy::new().ttl(Duration::from_secs(60));
         for version in 0..100u64 {
             let load = async || Ok::<_, ()>(version);
-            let found = cache.get_or_load_with("k", MINUTE, load).await.unwrap();
+            let found = cache.entry("k").policy(MINUTE).or_load(load).await.unwrap();
             assert_eq!(found, version, "seed {seed}");
             let _ = cache.remove("k").await;
             clock.advance(Duration::from_millis(100));

@@ -98,15 +98,15 @@ async fn scenario(cache: &Cache) {
     assert_eq!(cache.evict_pattern("lid:*").await.unwrap(), 0);
     assert_eq!(cache.keys("*").await.unwrap(), ["jar:2", "jar:3"]);
 
-    cache.insert_with("jar:4", jar(4), LABELLED).await.unwrap();
+    cache.entry("jar:4").policy(LABELLED).insert(jar(4)).await.unwrap();
     let load = async || Ok::<_, ()>(jar(5));
-    assert_eq!(cache.get_or_load_with("jar:5", LABELLED, load).await, Ok(jar(5)));
+    assert_eq!(cache.entry("jar:5").policy(LABELLED).or_load(load).await, Ok(jar(5)));
     cache.evict_tag("lids").await.unwrap();
     assert_eq!(cache.get::<Jar>("jar:4").await.unwrap(), Some(jar(4)));
     cache.evict_tag("jars").await.unwrap();
     let found = cache.get_many::<Jar>(&["jar:4", "jar:5", "jar:3"]).await.unwrap();
     assert_eq!(found, [None, None, Some(jar(3))], "an entry without the tag stays");
-    cache.insert_with("jar:4", jar(44), LABELLED).await.unwrap();
+    cache.entry("jar:4").policy(LABELLED).insert(jar(44)).await.unwrap();
     assert_eq!(cache.get::<Jar>("jar:4").await.unwrap(), Some(jar(44)), "the tag lives on");
 
     cache.clear().await.unwrap();
@@ -207,7 +207,7 @@ impl Pantry {
 async fn attributes(cache: &Cache, hit: Source) {
     let pantry = Pantry::new(cache);
     // A template is the whole key: the function finds an entry that was inserted under it with the function's tags.
-    cache.insert_with("pantry:1", jar(100), Policy::new().tags(&["pantry"])).await.unwrap();
+    cache.entry("pantry:1").policy(Policy::new().tags(&["pantry"])).insert(jar(100)).await.unwrap();
     assert_eq!(pantry.read(1).await, Ok(jar(100)));
     assert!(cache.remove("pantry:1").await.unwrap());
     assert_eq!(pantry.read(1).peek().await.unwrap(), None);

@@ -61,7 +61,7 @@ async fn the_default_ttl_applies_to_functions_without_a_ttl() {
     for cache in caches(&clock, Some(seconds(5))) {
         cache.insert("default", 1u64).await.unwrap();
         let longer = Policy::new().ttl(seconds(20));
-        cache.insert_with("own", 2u64, longer).await.unwrap();
+        cache.entry("own").policy(longer).insert(2u64).await.unwrap();
         untimed(&cache).await;
         timed(&cache, 1).await;
         clock.advance(seconds(5));

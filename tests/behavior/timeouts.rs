@@ -176,7 +176,7 @@ async fn a_late_failure_stays_in_the_background() {
     assert_eq!(world.cache.stats().load_failures, 2);
 }
 
-/// `get_or_refresh` cannot construct the caller's error: without an old value it waits on.
+/// `or_refresh` cannot construct the caller's error: without an old value it waits on.
 #[tokio::test]
 async fn get_or_refresh_has_a_soft_timeout() {
     let clock = Clock::manual();
@@ -191,7 +191,7 @@ async fn get_or_refresh_has_a_soft_timeout() {
         let (cache, origin) = (cache.clone(), origin.clone());
         tokio::spawn(async move {
             let load = || async move { origin.try_read().await };
-            cache.get_or_refresh("row", policy, load).await
+            cache.entry("row").policy(policy).or_refresh(load).await
         })
     };
     origin.hold(1);

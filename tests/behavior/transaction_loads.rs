@@ -59,7 +59,7 @@ async fn load(how: usize, cache: &Cache, origin: &Origin) -> u64 {
     let policy = Policy::new().ttl(Duration::from_secs(60)).tags(&["rows"]);
     match how {
         0 => row(cache, origin, 7).await.unwrap(),
-        1 => cache.get_or_load_with("row:7", policy, plain).await.unwrap(),
+        1 => cache.entry("row:7").policy(policy).or_load(plain).await.unwrap(),
         2 => rows(cache, origin, &[7, 8]).await[0].1,
         3 => nested(cache, origin, 7).await.unwrap() / 10,
         4 => {

@@ -76,7 +76,7 @@ impl World {
 
     async fn read(&self, key: usize, view: &[u64; KEYS]) -> u64 {
         let load = async || Ok::<_, ()>(view[key]);
-        self.cache.get_or_load_with(name(key), policy(key), load).await.unwrap()
+        self.cache.entry(name(key)).policy(policy(key)).or_load(load).await.unwrap()
     }
 
     async fn read_inside(&self, key: usize) {
@@ -118,7 +118,7 @@ impl World {
                 3 => cache.clear().await.unwrap(),
                 4 => Invalidation::new().cache(&cache).key(name(key)).run().await.unwrap(),
                 5 => larder::without_cache(cache.insert(name(key), value)).await.unwrap(),
-                _ => cache.insert_with(name(key), value, policy(key)).await.unwrap(),
+                _ => cache.entry(name(key)).policy(policy(key)).insert(value).await.unwrap(),
             }
         };
         self.inside(follow).await;

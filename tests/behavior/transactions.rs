@@ -97,7 +97,7 @@ async fn evict(how: usize, cache: &Cache, table: &Table) {
         8 => drop(save(cache, table, 2, 2).await),
         9 => {
             let policy = Policy::new().tags(&["rows", "row:2"]);
-            cache.insert_with("row:2", 2u64, policy).await.unwrap();
+            cache.entry("row:2").policy(policy).insert(2u64).await.unwrap();
         }
         10 => row(cache, table, 2).put(2).await.unwrap(),
         11 => drop(row(cache, table, 2).refresh().await),
@@ -552,7 +552,7 @@ async fn without_caching_a_put_inside_is_a_deferred_eviction() {
 async fn tags_of_insertions_count_in_every_tiering() {
     for cache in caches() {
         let policy = Policy::new().tags(&["things"]);
-        cache.insert_with("tagged", 1u64, policy).await.unwrap();
+        cache.entry("tagged").policy(policy).insert(1u64).await.unwrap();
         cache.insert("plain", 1u64).await.unwrap();
         let failed: Result<(), ()> = transaction(async {
             cache.evict_tag("things").await.unwrap();

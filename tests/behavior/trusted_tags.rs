@@ -27,7 +27,7 @@ impl Scene {
         let cache = builder().remote(backend).trust_tags(trusts).build().unwrap();
         let other = builder().remote(store).build().unwrap();
         let scene = Self { clock, faults, cache, other };
-        scene.other.insert_with("row", 1u64, TAGGED).await.unwrap();
+        scene.other.entry("row").policy(TAGGED).insert(1u64).await.unwrap();
         assert_eq!(scene.read().await, 1);
         scene
     }
@@ -35,7 +35,7 @@ impl Scene {
     /// Returns 1 from the store, or 9 from a load.
     async fn read(&self) -> u64 {
         let load = || async { Ok::<_, Error>(9u64) };
-        self.cache.get_or_load_with("row", TAGGED, load).await.unwrap()
+        self.cache.entry("row").policy(TAGGED).or_load(load).await.unwrap()
     }
 
     /// How often generations were read during this many reads of the value.

@@ -60,7 +60,7 @@ async fn values_of_one_are_seen_by_the_other() {
 async fn follows(what: &str, act: impl AsyncFn(&Cache), then: Option<u64>) {
     let server = Server::start();
     let (one, two) = two(&server).await;
-    one.insert_with("k:1", 1u64, TAGGED).await.unwrap();
+    one.entry("k:1").policy(TAGGED).insert(1u64).await.unwrap();
     // The notice of the insertion must not be mistaken for the effect of `act`.
     within(DELAY, "a hit in memory", async || {
         let before = two.stats().memory_hits;
@@ -129,7 +129,7 @@ async fn an_eviction_leaves_the_others_alone() {
     let server = Server::start();
     let (one, two) = two(&server).await;
     one.insert_many([("a:1", 1u64), ("a:2", 2), ("b:1", 3)]).await.unwrap();
-    one.insert_with("tagged", 4u64, TAGGED).await.unwrap();
+    one.entry("tagged").policy(TAGGED).insert(4u64).await.unwrap();
     let keys = ["a:1", "a:2", "b:1", "tagged"];
     two.get_many::<u64>(&keys).await.unwrap();
     assert!(one.remove("a:1").await.unwrap());
@@ -151,7 +151,7 @@ async fn namespaces_do_not_see_each_other() {
         caches.push(cache(&server, namespace).await);
     }
     for (number, cache) in (0u64..).zip(&caches) {
-        cache.insert_with("k", number, TAGGED).await.unwrap();
+        cache.entry("k").policy(TAGGED).insert(number).await.unwrap();
     }
     let all = async |expected: [Option<u64>; 4]| {
         // Long enough for a message that should not have been sent.
@@ -192,8 +192,8 @@ async fn a_clear_leaves_the_rest_of_redis_alone() {
 async fn a_cache_that_starts_later_sees_no_evicted_value() {
     let server = Server::start();
     let (one, two) = two(&server).await;
-    one.insert_with("tagged", 1u64, TAGGED).await.unwrap();
-    one.insert_with("kept", 2u64, Policy::new()).await.unwrap();
+    one.entry("tagged").policy(TAGGED).insert(1u64).await.unwrap();
+    one.entry("kept").policy(Policy::new()).insert(2u64).await.unwrap();
     two.evict_tag("rows").await.unwrap();
     let late = cache(&server, "shop").await;
     assert_eq!((get(&late, "tagged").await, get(&late, "kept").await), (None, Some(2)));
@@ -218,7 +218,7 @@ async fn evictions_missed_while_the_link_was_down_are_caught_up_with() {
     let keys = ["removed", "replaced", "matched", "tagged", "kept"];
     for key in keys {
         let policy = if key == "tagged" { TAGGED } else { Policy::new() };
-        one.insert_with(key, 1u64, policy).await.unwrap();
+        one.entry(key).policy(policy).insert(1u64).await.unwrap();
     }
     proxy.down();
     eventually("the link is lost", async || !one.is_linked()).await;
@@ -242,7 +242,7 @@ async fn evictions_missed_while_the_link_was_down_are_caught_up_with() {
 async fn values_lost_while_the_link_was_down_are_not_served() {
     let mut server = Server::start();
     let (one, two) = two(&server).await;
-    one.insert_with("tagged", 1u64, TAGGED).await.unwrap();
+    one.entry("tagged").policy(TAGGED).insert(1u64).await.unwrap();
     two.insert("plain", 2u64).await.unwrap();
     assert_eq!((get(&two, "tagged").await, get(&one, "plain").await), (Some(1), Some(2)));
     server.restart();
@@ -251,7 +251,7 @@ async fn values_lost_while_the_link_was_down_are_not_served() {
             eventually(key, async || matches!(cache.get::<u64>(key).await, Ok(None))).await;
         }
     }
-    one.insert_with("tagged", 3u64, TAGGED).await.unwrap();
+    one.entry("tagged").policy(TAGGED).insert(3u64).await.unwrap();
     eventually("used again", async || get(&two, "tagged").await == Some(3)).await;
 }
 

@@ -88,7 +88,7 @@ async fn evictions_need_no_bus() {
         let cache = builder.build().unwrap();
         let fill = async || {
             let policy = Policy::new().tags(&["rows"]);
-            cache.insert_with("row:1", 1u64, policy).await.unwrap();
+            cache.entry("row:1").policy(policy).insert(1u64).await.unwrap();
             assert_eq!(cache.get::<u64>("row:1").await.unwrap(), Some(1));
         };
         let gone = async || cache.get::<u64>("row:1").await.unwrap().is_none();

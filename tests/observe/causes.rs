@@ -8,7 +8,7 @@ const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Ttl, Eviction::Lru, Evicti
 
 async fn fill(cache: &Cache, prefix: &str, entries: u64, policy: Policy) {
     for id in 0..entries {
-        cache.insert_with(format!("{prefix}:{id}"), id, policy).await.unwrap();
+        cache.entry(format!("{prefix}:{id}")).policy(policy).insert(id).await.unwrap();
     }
 }
 

@@ -50,8 +50,8 @@ async fn each_removal_is_reported_once_with_its_cause() {
         let memory = Memory::max_entries(100).policy(eviction);
         let (heard, cache) = heard_by(|builder| builder.clock(clock.clone()).memory(memory));
         let short = Policy::new().ttl(Duration::from_secs(1));
-        cache.insert_with("short", 1_u64, short).await.unwrap();
-        cache.insert_with("tagged", 1_u64, Policy::new().tags(&["news"])).await.unwrap();
+        cache.entry("short").policy(short).insert(1_u64).await.unwrap();
+        cache.entry("tagged").policy(Policy::new().tags(&["news"])).insert(1_u64).await.unwrap();
         for key in ["a", "b", "list:1"] {
             cache.insert(key, 1_u64).await.unwrap();
         }
@@ -116,7 +116,7 @@ async fn a_changed_life_is_not_a_removal() {
         let (heard, cache) = heard_by(|builder| builder.memory(memory));
         let kept =
             Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(60));
-        cache.insert_with("kept", 1_u64, kept).await.unwrap();
+        cache.entry("kept").policy(kept).insert(1_u64).await.unwrap();
         assert!(cache.expire("kept", Duration::from_secs(5)).await.unwrap());
         assert!(cache.mark_stale("kept").await.unwrap());
         cache.insert("plain", 1_u64).await.unwrap();
@@ -230,7 +230,7 @@ async fn it_may_use_the_cache() {
         soon(async {
             for id in 0..40 {
                 let policy = Policy::new().ttl(Duration::from_secs(1)).tags(&["all"]);
-                cache.insert_with(format!("k:{id}"), id, policy).await.unwrap();
+                cache.entry(format!("k:{id}")).policy(policy).insert(id).await.unwrap();
             }
             cache.remove("k:39").await.unwrap();
             cache.evict_pattern("k:*").await.unwrap();

@@ -76,7 +76,12 @@ async fn another_schema_is_counted_separately_from_damage() {
     assert!(cache.get::<After>("a").await.unwrap().is_none());
     let stats = cache.stats();
     assert_eq!((stats.foreign, stats.schema_misses), (2, 1), "{stats:?}");
-    cache.insert_with("a", After { id: 1, name: String::new() }, Policy::new()).await.unwrap();
+    cache
+        .entry("a")
+        .policy(Policy::new())
+        .insert(After { id: 1, name: String::new() })
+        .await
+        .unwrap();
     assert!(cache.get::<After>("a").await.unwrap().is_some());
     assert_eq!(cache.stats().foreign, 2);
 }

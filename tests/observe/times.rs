@@ -64,7 +64,7 @@ async fn the_response_time_is_the_wait_of_the_caller() {
         let (cache, origin) = (cache.clone(), origin.clone());
         tokio::spawn(async move {
             let load = move || async move { origin.try_read().await };
-            cache.get_or_refresh("row", Policy::new(), load).await.unwrap()
+            cache.entry("row").policy(Policy::new()).or_refresh(load).await.unwrap()
         })
     };
     let first = read();

@@ -139,7 +139,7 @@ async fn events_at_info_and_above_contain_no_keys_and_no_values() {
     store.set_down(false);
     clock.advance(Duration::from_secs(2));
     store.set_linked(true);
-    cache.insert_with("s3cret:1", "v4lue".to_owned(), Policy::new()).await.unwrap();
+    cache.entry("s3cret:1").policy(Policy::new()).insert("v4lue".to_owned()).await.unwrap();
 
     for (level, text) in [
         (Level::WARN, "part=\"bus\" before=up after=down"),

@@ -39,7 +39,7 @@ async fn tags_of_functions_and_entries_are_declared() {
     let (log, _guard) = Log::listen();
     let cache = Cache::builder().build().unwrap();
     assert_eq!(declared(&cache, 1).await, 1);
-    cache.insert_with("k", 1u64, Policy::new().tags(&["declared-entry"])).await.unwrap();
+    cache.entry("k").policy(Policy::new().tags(&["declared-entry"])).insert(1u64).await.unwrap();
     // Row 2 was never loaded, but the function has declared the tags of all rows.
     for tag in ["declared", "declared-row:1", "declared-row:2", "declared-entry"] {
         cache.evict_tag(tag).await.unwrap();

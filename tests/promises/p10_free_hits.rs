@@ -127,11 +127,17 @@ fn a_hit_by_hand_allocates_nothing() {
     let users = cache.typed::<u64, u64>("user").unwrap().policy(policy);
     let tenant = cache.tenant("acme").unwrap();
     let accounts = tenant.typed::<u64, u64>("account").unwrap();
+    let local = cache.local();
     let load = || async { Ok::<_, String>(7u64) };
     let all = || {
         assert_eq!(now(cache.get_or_load("k", load)), Ok(7));
-        assert_eq!(now(cache.get_or_load_with("k", policy, load)), Ok(7));
-        assert_eq!(now(cache.get_or_refresh("k", policy, load)), Ok(7));
+        assert_eq!(now(cache.entry("k").policy(policy).or_load(load)), Ok(7));
+        assert_eq!(now(cache.entry("t").ttl("1m").tag("users").or_load(load)), Ok(7));
+        assert_eq!(now(cache.entry("t").tag("users").get::<u64>()).unwrap(), Some(7));
+        assert_eq!(now(cache.entry("t").tenant("acme").or_load(load)), Ok(7));
+        assert_eq!(now(local.get_or_load("l", load)), Ok(7));
+        assert_eq!(now(local.get::<u64>("l")).unwrap(), Some(7));
+        assert_eq!(now(cache.entry("k").policy(policy).or_refresh(load)), Ok(7));
         assert_eq!(now(cache.get::<u64>("k")).unwrap(), Some(7));
         assert_eq!(now(users.get_or_load(&7, load)), Ok(7));
         assert_eq!(now(users.get_or_refresh(&7, load)), Ok(7));

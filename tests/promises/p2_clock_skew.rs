@@ -122,7 +122,7 @@ async fn values_read_in_a_batch_expire_on_time() {
     for (ahead, fleet) in Fleet::each() {
         let policy = Policy::new().ttl(seconds(5)).stale_if_error(MINUTE);
         for key in ["a", "b"] {
-            fleet.writer.insert_with(key, 1u64, policy).await.unwrap();
+            fleet.writer.entry(key).policy(policy).insert(1u64).await.unwrap();
         }
         fleet.advance(seconds(4));
         let found = fleet.reader.get_many::<u64>(["a", "b", "c"]).await.unwrap();
@@ -138,7 +138,7 @@ async fn values_read_in_a_batch_expire_on_time() {
 async fn expire_counts_from_its_call() {
     for (ahead, fleet) in Fleet::each() {
         let policy = Policy::new().ttl(MINUTE).stale_if_error(MINUTE);
-        fleet.writer.insert_with("a", 1u64, policy).await.unwrap();
+        fleet.writer.entry("a").policy(policy).insert(1u64).await.unwrap();
         fleet.advance(seconds(10));
         assert!(fleet.reader.expire("a", seconds(5)).await.unwrap(), "{ahead:?}");
         fleet.advance(seconds(4));
@@ -164,10 +164,10 @@ async fn mark_stale_takes_effect_immediately() {
 async fn the_idle_time_of_a_value_ends_on_time() {
     for (ahead, fleet) in Fleet::each() {
         let policy = Policy::new().ttl(MINUTE).tti(seconds(5));
-        fleet.writer.insert_with("a", 1u64, policy).await.unwrap();
+        fleet.writer.entry("a").policy(policy).insert(1u64).await.unwrap();
         fleet.advance(seconds(4));
         assert!(fleet.reader.contains::<u64>("a").await.unwrap(), "{ahead:?}");
-        fleet.writer.insert_with("b", 1u64, policy).await.unwrap();
+        fleet.writer.entry("b").policy(policy).insert(1u64).await.unwrap();
         fleet.advance(seconds(5));
         assert!(!fleet.reader.contains::<u64>("b").await.unwrap(), "{ahead:?}");
     }

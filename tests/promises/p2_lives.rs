@@ -65,7 +65,7 @@ async fn an_entry_evicted_meanwhile_does_not_come_back() {
     let clock = Clock::manual();
     for (how, gated) in BOTH.into_iter().flat_map(|how| stores(&clock).map(|gated| (how, gated))) {
         let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
-        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        cache.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         let read = gated.hold(After("get"));
         let change = changing(how, &cache);
         read.arrived().await;
@@ -73,7 +73,7 @@ async fn an_entry_evicted_meanwhile_does_not_come_back() {
         read.open();
         assert_eq!(soon(change).await.unwrap().unwrap(), how == How::MarkStale, "{how:?}");
         assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (None, None), "{how:?}");
-        let fails = cache.get_or_load_with("row", KEPT, || async { Err::<u64, _>(()) }).await;
+        let fails = cache.entry("row").policy(KEPT).or_load(|| async { Err::<u64, _>(()) }).await;
         assert_eq!(fails, Err(()), "{how:?}: nor as an old value");
     }
 }
@@ -83,11 +83,11 @@ async fn a_newer_entry_stays() {
     let clock = Clock::manual();
     for gated in stores(&clock) {
         let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
-        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        cache.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         let read = gated.hold(After("get"));
         let change = changing(How::Expire, &cache);
         read.arrived().await;
-        other.insert_with("row", 2u64, KEPT).await.unwrap();
+        other.entry("row").policy(KEPT).insert(2u64).await.unwrap();
         read.open();
         soon(change).await.unwrap().unwrap();
         assert_eq!((found(&cache).await, in_store(&gated, &clock).await), (Some(2), Some(2)));
@@ -103,7 +103,7 @@ async fn a_load_from_before_mark_stale_stores_nothing() {
         for stored in [false, true] {
             cache.remove("row").await.unwrap();
             if stored {
-                cache.insert_with("row", 1u64, KEPT).await.unwrap();
+                cache.entry("row").policy(KEPT).insert(1u64).await.unwrap();
             }
             origin.set(1);
             origin.hold(1);
@@ -136,7 +136,7 @@ async fn a_load_of_another_process_from_before_mark_stale_stores_nothing() {
         let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
         let origin = Origin::at(&clock);
         if stored {
-            other.insert_with("row", 1u64, KEPT).await.unwrap();
+            other.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         }
         origin.hold(1);
         let (loading, origin_) = (other.clone(), origin.clone());
@@ -157,7 +157,7 @@ async fn a_promotion_does_not_restore_the_former_life() {
     let clock = Clock::manual();
     for (how, gated) in BOTH.into_iter().flat_map(|how| stores(&clock).map(|gated| (how, gated))) {
         let (cache, other) = (gated.cache(&clock), gated.another().cache(&clock));
-        other.insert_with("row", 1u64, KEPT).await.unwrap();
+        other.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         let change = gated.hold(Before("replace"));
         let changing = changing(how, &cache);
         change.arrived().await;
@@ -188,7 +188,7 @@ async fn a_write_under_way_does_not_restore_the_former_life() {
     let write = gated.hold(Before("set"));
     let load = tokio::spawn({
         let cache = cache.clone();
-        async move { cache.get_or_load_with("row", KEPT, || async { Ok::<_, ()>(1u64) }).await }
+        async move { cache.entry("row").policy(KEPT).or_load(|| async { Ok::<_, ()>(1u64) }).await }
     });
     write.arrived().await;
     assert_eq!(found(&cache).await, Some(1), "from memory");
@@ -208,10 +208,10 @@ async fn mark_stale_applies_to_a_put_under_way() {
     let clock = Clock::manual();
     for gated in stores(&clock) {
         let cache = gated.cache(&clock);
-        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        cache.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         let generations = gated.hold(Before("generations"));
         let putting = cache.clone();
-        let put = tokio::spawn(async move { putting.insert_with("row", 2u64, KEPT).await });
+        let put = tokio::spawn(async move { putting.entry("row").policy(KEPT).insert(2u64).await });
         generations.arrived().await;
         let change = changing(How::MarkStale, &cache);
         turns().await;
@@ -229,7 +229,7 @@ async fn a_change_with_an_unknown_result_is_an_eviction() {
         let clock = Clock::manual();
         let gated = Gated::leased(&clock);
         let cache = gated.cache(&clock);
-        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        cache.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         let answer = gated.hold(Before("replace"));
         let change = changing(how, &cache);
         answer.arrived().await;
@@ -257,7 +257,7 @@ async fn while_the_store_is_away_the_value_is_not_served() {
         let clock = Clock::manual();
         let gated = Gated::leased(&clock);
         let cache = gated.cache(&clock);
-        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        cache.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         gated.set_down(true);
         assert!(soon(changing(how, &cache)).await.unwrap().is_err(), "{how:?}");
         gated.set_down(false);
@@ -273,7 +273,7 @@ async fn a_store_without_replace_evicts() {
         let clock = Clock::manual();
         let store = Gated::leased(&clock).backend.without_replace().without_leases();
         let cache = Cache::builder().remote(store).clock(clock.clone()).build().unwrap();
-        cache.insert_with("row", 1u64, KEPT).await.unwrap();
+        cache.entry("row").policy(KEPT).insert(1u64).await.unwrap();
         let changed = soon(changing(how, &cache)).await.unwrap().unwrap();
         assert_eq!(changed, how == How::MarkStale, "{how:?}");
         assert_eq!(found(&cache).await, None, "{how:?}");
@@ -306,7 +306,7 @@ async fn an_entry_of_memory_is_replaced_only_by_itself() {
         let cache = Cache::builder().build().unwrap();
         let hook = Arc::default();
         let value = Hooked { number: 1, hook: Arc::clone(&hook) };
-        cache.insert_with("row", value, KEPT).await.unwrap();
+        cache.entry("row").policy(KEPT).insert(value).await.unwrap();
         let inside = cache.clone();
         *hook.lock().unwrap() = Some(Box::new(move || {
             // Runs on another thread, so that a lock that this thread holds would block it.
@@ -315,7 +315,7 @@ async fn an_entry_of_memory_is_replaced_only_by_itself() {
                     true => drop(inside.remove("row").await.unwrap()),
                     false => {
                         let value = Hooked { number: 2, hook: Arc::default() };
-                        inside.insert_with("row", value, KEPT).await.unwrap();
+                        inside.entry("row").policy(KEPT).insert(value).await.unwrap();
                     }
                 }
             };
@@ -332,7 +332,7 @@ async fn an_entry_of_memory_is_replaced_only_by_itself() {
             assert!(left <= Some(Expiry::In(SECOND)), "{left:?}: the one that is there");
         }
         let failing = async || Err::<Hooked, _>(());
-        let old = cache.get_or_load_with("row", KEPT, failing).await;
+        let old = cache.entry("row").policy(KEPT).or_load(failing).await;
         assert_ne!(old.map(|value| value.number), Ok(1), "{how:?}, evicted: {evict}");
     }
 }

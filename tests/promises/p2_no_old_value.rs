@@ -171,12 +171,12 @@ async fn a_promotion_respects_generations() {
     let one = Cache::builder().remote(backend.clone()).build().unwrap();
     let two = Cache::builder().remote(backend).build().unwrap();
     let tagged = Policy::new().tags(&["rows"]);
-    one.insert_with("row", 1u64, tagged).await.unwrap();
+    one.entry("row").policy(tagged).insert(1u64).await.unwrap();
     assert_eq!(two.get::<u64>("row").await.unwrap(), Some(1));
     two.evict_tag("rows").await.unwrap();
     assert_eq!(one.get::<u64>("row").await.unwrap(), None);
     assert_eq!(two.get::<u64>("row").await.unwrap(), None);
-    one.insert_with("row", 2u64, tagged).await.unwrap();
+    one.entry("row").policy(tagged).insert(2u64).await.unwrap();
     assert_eq!(two.get::<u64>("row").await.unwrap(), Some(2));
     two.clear().await.unwrap();
     assert_eq!(one.get::<u64>("row").await.unwrap(), None);

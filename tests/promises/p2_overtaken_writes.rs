@@ -346,7 +346,11 @@ async fn a_load_for_memory_alone_is_not_joined_after_another_process_evicted_it(
         let read = || {
             let (cache, origin) = (cache.clone(), origin.clone());
             tokio::spawn(async move {
-                cache.get_or_refresh("row", LOCAL, || async move { origin.try_read().await }).await
+                cache
+                    .entry("row")
+                    .policy(LOCAL)
+                    .or_refresh(|| async move { origin.try_read().await })
+                    .await
             })
         };
         origin.hold(1);

@@ -92,12 +92,12 @@ async fn tags_are_compared_as_a_set() {
     for cache in caches(&clock) {
         let origin = Origin::at(&clock);
         let policy = Policy::new().tags(&["users", "other", "user:7"]);
-        cache.insert_with("user:7", 1u64, policy).await.unwrap();
+        cache.entry("user:7").policy(policy).insert(1u64).await.unwrap();
         assert_eq!(soon(by_row(&cache, &origin, 7)).await, Ok(1));
         assert_eq!(soon(tagged(&cache, &origin, 7)).await, Ok(1));
         assert_eq!(origin.reads(), 0);
         // The tag of another row does not satisfy this reader.
-        cache.insert_with("user:8", 1u64, policy).await.unwrap();
+        cache.entry("user:8").policy(policy).insert(1u64).await.unwrap();
         origin.set(2);
         assert_eq!(soon(by_row(&cache, &origin, 8)).await, Ok(2));
     }
@@ -110,7 +110,7 @@ async fn a_stale_window_does_not_bring_an_entry_without_the_tag() {
         let origin = Origin::at(&clock);
         let hour = Duration::from_secs(3600);
         let policy = Policy::new().ttl(Duration::from_secs(1)).stale(hour).stale_if_error(hour);
-        cache.insert_with("user:7", 1u64, policy).await.unwrap();
+        cache.entry("user:7").policy(policy).insert(1u64).await.unwrap();
         clock.advance(Duration::from_secs(2));
         cache.evict_tag("users").await.unwrap();
         origin.fail(true);
@@ -358,7 +358,12 @@ async fn each_item_of_a_batch_needs_its_tags() {
     for cache in caches(&clock) {
         let loads = AtomicU64::new(0);
         cache.insert("user:7", 1u64).await.unwrap();
-        cache.insert_with("user:8", 2u64, Policy::new().tags(&["user:8", "users"])).await.unwrap();
+        cache
+            .entry("user:8")
+            .policy(Policy::new().tags(&["user:8", "users"]))
+            .insert(2u64)
+            .await
+            .unwrap();
         assert_eq!(all(&cache, &loads, &[7, 8]).peek().await.unwrap(), [(8, 2)]);
         assert_eq!(soon(all(&cache, &loads, &[7, 8])).await, [(7, 107), (8, 2)]);
         turns().await;

@@ -44,7 +44,7 @@ async fn a_promotion_that_was_overtaken_does_not_fill_memory() {
         let tagged = larder::Policy::new().tags(&["rows"]);
         // Filled as by another process.
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
-        other.insert_with("row", 1u64, tagged).await.unwrap();
+        other.entry("row").policy(tagged).insert(1u64).await.unwrap();
         let answer = gated.hold(After("get"));
         let old = tokio::spawn({
             let cache = cache.clone();
@@ -67,8 +67,8 @@ async fn an_overtaken_promotion_of_a_batch_or_a_load_does_not_fill_memory() {
         let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         let tagged = larder::Policy::new().tags(&["rows"]);
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
-        other.insert_with("row", 1u64, tagged).await.unwrap();
-        other.insert_with("another", 1u64, tagged).await.unwrap();
+        other.entry("row").policy(tagged).insert(1u64).await.unwrap();
+        other.entry("another").policy(tagged).insert(1u64).await.unwrap();
         let answer = gated.hold(After("get"));
         let old = tokio::spawn({
             let cache = cache.clone();
@@ -128,7 +128,7 @@ async fn an_eviction_made_during_an_outage_is_not_lost() {
         let clock = Clock::manual();
         let cache = gated.cache_without_memory(&clock);
         let tagged = larder::Policy::new().tags(&["rows"]);
-        cache.insert_with("row", 1u64, tagged).await.unwrap();
+        cache.entry("row").policy(tagged).insert(1u64).await.unwrap();
         gated.set_down(true);
         match how {
             How::Key => drop(cache.remove("row").await.unwrap_err()),
@@ -389,7 +389,7 @@ async fn memory_removes_a_value_promoted_during_the_eviction_of_a_tag() {
         let tagged = larder::Policy::new().tags(&["rows"]);
         let other = Cache::builder().remote(gated.store.clone()).build().unwrap();
         other.evict_tag("rows").await.unwrap();
-        other.insert_with("row", 1u64, tagged).await.unwrap();
+        other.entry("row").policy(tagged).insert(1u64).await.unwrap();
         let cache = Cache::builder().remote(gated.backend.clone()).build().unwrap();
         let bump = gated.hold(Before("bump"));
         let evicting = spawn({

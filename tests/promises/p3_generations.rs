@@ -41,7 +41,7 @@ async fn a_failed_eviction_invalidates_values_read_before_it() {
     let clock = Clock::manual();
     let gated = Gated::leased(&clock);
     let cache = gated.cache(&clock);
-    gated.another().cache(&clock).insert_with("row", 1u64, TAGGED).await.unwrap();
+    gated.another().cache(&clock).entry("row").policy(TAGGED).insert(1u64).await.unwrap();
     let value = gated.hold(After("get"));
     let batch = tokio::spawn({
         let cache = cache.clone();
@@ -70,7 +70,7 @@ async fn an_older_value_of_the_store_does_not_replace_a_newer_one() {
     let gated = Gated::leased(&clock);
     let cache = gated.cache(&clock);
     let load = |loaded: Result<u64, ()>| {
-        soon(cache.get_or_load_with("row", KEPT, move || async move { loaded }))
+        soon(cache.entry("row").policy(KEPT).or_load(move || async move { loaded }))
     };
     assert_eq!(load(Ok(1)).await, Ok(1));
     clock.advance(Duration::from_secs(11));

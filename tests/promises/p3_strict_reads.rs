@@ -38,7 +38,7 @@ async fn evict(cache: &Cache, how: How) {
             How::Pattern => cache.evict_pattern("ro*").await.map(drop),
             How::Tag => cache.evict_tag("rows").await,
             How::Clear => cache.clear().await,
-            How::Put => cache.insert_with("row", 2u64, TAGGED).await,
+            How::Put => cache.entry("row").policy(TAGGED).insert(2u64).await,
         }
     });
     evicted.await.unwrap();
@@ -93,7 +93,7 @@ async fn a_read_does_not_join_a_read_of_the_store_from_before_an_eviction_elsewh
     for leases in [true, false] {
         for how in ALL {
             let Scene { clock, gated, cache, other, origin } = Scene::new(leases);
-            other.insert_with("row", 1u64, TAGGED).await.unwrap();
+            other.entry("row").policy(TAGGED).insert(1u64).await.unwrap();
             let answer = gated.hold(After("get"));
             let leader = reader(&cache, &origin);
             answer.arrived().await;

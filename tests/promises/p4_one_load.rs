@@ -303,7 +303,7 @@ async fn a_load_that_begins_after_a_pending_eviction_is_joined() {
         let clock = Clock::manual();
         let gated = Gated::leased(&clock);
         let cache = gated.cache(&clock);
-        cache.insert_with("another", 1u64, TAGGED).await.unwrap();
+        cache.entry("another").policy(TAGGED).insert(1u64).await.unwrap();
         gated.set_down(true);
         match clear {
             false => soon(cache.evict_tag("rows")).await.unwrap_err(),
@@ -325,13 +325,13 @@ async fn a_load_that_begins_after_a_pending_eviction_is_joined() {
         let read = || {
             let (cache, origin) = (cache.clone(), origin.clone());
             let load = || async move { Ok::<_, ()>(origin.read().await) };
-            tokio::spawn(async move { cache.get_or_load_with("row", policy, load).await })
+            tokio::spawn(async move { cache.entry("row").policy(policy).or_load(load).await })
         };
         let leader = read();
         turns().await;
         let other = tokio::spawn({
             let cache = cache.clone();
-            async move { cache.insert_with("another", 2u64, TAGGED).await }
+            async move { cache.entry("another").policy(TAGGED).insert(2u64).await }
         });
         told.arrived().await;
         told.open();

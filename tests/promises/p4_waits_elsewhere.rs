@@ -19,7 +19,7 @@ const KEPT: Policy = Policy::new()
 fn reader(cache: &Cache, origin: &Origin, policy: Policy) -> JoinHandle<Result<u64, u64>> {
     let (cache, origin) = (cache.clone(), origin.clone());
     let load = || async move { origin.try_read().await };
-    tokio::spawn(async move { cache.get_or_load_with("row", policy, load).await })
+    tokio::spawn(async move { cache.entry("row").policy(policy).or_load(load).await })
 }
 
 /// Advances the clock by more than any pause between two polls of another process's lease.
@@ -159,7 +159,7 @@ async fn an_old_value_from_before_an_eviction_is_not_served_after_a_wait() {
         // This cache finds the old value only in the store.
         let two = gated.another().cache_without_memory(&clock);
         let origin = Origin::at(&clock);
-        soon(one.insert_with("row", 1u64, KEPT)).await.unwrap();
+        soon(one.entry("row").policy(KEPT).insert(1u64)).await.unwrap();
         clock.advance(Duration::from_secs(2));
         origin.hold(1);
         let loads = reader(&one, &origin, KEPT);

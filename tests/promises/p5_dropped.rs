@@ -79,7 +79,7 @@ impl World {
 
     async fn get_or_load(&self) -> u64 {
         let load = || async { Ok::<_, ()>(self.clone().load().await) };
-        self.cache.get_or_load_with("row", TAGGED, load).await.unwrap()
+        self.cache.entry("row").policy(TAGGED).or_load(load).await.unwrap()
     }
 
     /// Returns a cache that shares only the remote tier, as another process would.
@@ -154,7 +154,7 @@ async fn drop_after(polls: usize, mut work: Work) -> bool {
 async fn elsewhere(what: &str, world: &World, least: u64) {
     let Some(other) = world.other() else { return };
     let load = || async { Ok::<_, ()>(world.value.load(Ordering::SeqCst)) };
-    let found = soon(other.get_or_load_with("row", TAGGED, load)).await.unwrap();
+    let found = soon(other.entry("row").policy(TAGGED).or_load(load)).await.unwrap();
     assert!(found >= least, "{what}: another process finds {found}");
 }
 
@@ -260,13 +260,13 @@ dropped! {
     };
     a_get: anything, |world| ignore(world.cache.get::<u64>("row").await.unwrap());
     a_batch: anything, |world| ignore(world.cache.get_many::<u64>(&["a", "row"]).await.unwrap());
-    an_insert: new_when_done, |world| { world.set(2); world.cache.insert_with("row", 2u64, TAGGED).await.unwrap() };
+    an_insert: new_when_done, |world| { world.set(2); world.cache.entry("row").policy(TAGGED).insert(2u64).await.unwrap() };
     many_inserts: new_when_done, |world| { world.set(2); world.cache.insert_many([("a", 2u64), ("row", 2)]).await.unwrap() };
     a_get_or_load: anything, |world| ignore(world.get_or_load().await);
     a_get_or_refresh: anything, |world| {
         let load = world.clone();
         let load = || async move { Ok::<_, ()>(load.load().await) };
-        ignore(world.cache.get_or_refresh("row", TAGGED, load).await)
+        ignore(world.cache.entry("row").policy(TAGGED).or_refresh(load).await)
     };
     a_removal: new_once_polled, |world| { world.set(2); ignore(world.cache.remove("row").await.unwrap()) };
     a_listing: anything, |world| ignore(world.cache.keys("*").await.unwrap());

@@ -216,7 +216,7 @@ async fn takeovers_with_a_stale_value_have_more_time_too() {
         Policy::new().ttl(Duration::from_secs(600)).stale(Duration::from_secs(36_000));
     let clock = Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
-    cache.insert_with("row", 1u64, POLICY).await.unwrap();
+    cache.entry("row").policy(POLICY).insert(1u64).await.unwrap();
     clock.advance(Duration::from_secs(601));
     for value in 2..8u64 {
         let (cache, clock_of_load) = (cache.clone(), clock.clone());
@@ -225,7 +225,7 @@ async fn takeovers_with_a_stale_value_have_more_time_too() {
                 last(&clock_of_load, LEASE + LEASE / 2).await;
                 Ok::<_, ()>(value)
             };
-            cache.get_or_load_with("row", POLICY, load).await
+            cache.entry("row").policy(POLICY).or_load(load).await
         });
         pass(&clock, LEASE + JUST).await;
     }

@@ -24,7 +24,7 @@ fn reader(cache: &Cache, origin: &Origin, lease: Duration) -> JoinHandle<u64> {
     let policy = Policy::new().ttl(Duration::from_secs(3_600)).lease(lease);
     tokio::spawn(async move {
         let load = || async move { Ok::<_, ()>(origin.read().await) };
-        cache.get_or_load_with("row", policy, load).await.unwrap()
+        cache.entry("row").policy(policy).or_load(load).await.unwrap()
     })
 }
 
@@ -159,7 +159,7 @@ async fn one_process_takes_over_from_one_that_was_killed() {
                         last(&clock, lease * takes / 10).await;
                         Ok::<_, ()>(read)
                     };
-                    cache.get_or_load_with("row", policy, load).await.unwrap()
+                    cache.entry("row").policy(policy).or_load(load).await.unwrap()
                 })
             };
             let mut waiting = vec![slow(&others[0])];

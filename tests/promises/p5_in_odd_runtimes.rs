@@ -129,7 +129,7 @@ fn neither_a_runtime_nor_its_timers_are_needed() {
     let cache = Cache::builder().build().unwrap();
     let read = async || {
         let load = || async { Ok::<_, ()>(1u64) };
-        assert_eq!(cache.get_or_refresh("row", POLICY, load).await, Ok(1));
+        assert_eq!(cache.entry("row").policy(POLICY).or_refresh(load).await, Ok(1));
     };
     let life = || async {
         read().await;
@@ -171,7 +171,7 @@ async fn no_call_polls_in_a_loop_while_the_clock_stands() {
         let (polls, origin) = (Arc::clone(&polls), origin.clone());
         tokio::spawn(async move {
             let load = || async move { origin.try_read().await };
-            let mut call = pin!(cache.get_or_refresh("row", POLICY, load));
+            let mut call = pin!(cache.entry("row").policy(POLICY).or_refresh(load));
             std::future::poll_fn(|context| {
                 polls.fetch_add(1, Ordering::SeqCst);
                 call.as_mut().poll(context)

@@ -89,7 +89,7 @@ async fn a_batch_that_is_not_polled() {
 async fn a_slow_load_is_waited_for() {
     let (cache, loads) = (cache(), AtomicU64::new(0));
     let load = || {
-        cache.get_or_load_with("slow", Policy::new(), async || {
+        cache.entry("slow").policy(Policy::new()).or_load(async || {
             tokio::time::sleep(Duration::from_secs(9)).await;
             Ok::<_, String>(loads.fetch_add(1, Ordering::SeqCst))
         })
@@ -117,7 +117,7 @@ async fn a_leader_that_is_polled_late_is_waited_for() {
 async fn a_busy_load_is_waited_for() {
     let (cache, loads) = (cache(), AtomicU64::new(0));
     let load = || {
-        cache.get_or_load_with("busy", Policy::new(), async || {
+        cache.entry("busy").policy(Policy::new()).or_load(async || {
             for _ in 0..500 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 tokio::task::yield_now().await;

@@ -55,7 +55,7 @@ async fn evictions_of_every_kind_outlive_the_process() {
         let store = Gated::leased(&clock);
         let other = store.cache_without_memory(&clock);
         for key in ["row:1", "row:2"] {
-            other.insert_with(key, 1u64, TAGGED).await.unwrap();
+            other.entry(key).policy(TAGGED).insert(1u64).await.unwrap();
         }
         process(&store, &clock, &folder.log(), async |cache| pending(cache, kind).await).await;
         assert_eq!(

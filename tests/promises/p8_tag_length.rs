@@ -84,10 +84,10 @@ async fn a_policys_own_tags_are_short() {
     let policy = Policy::new().tags(tags);
     assert_eq!(policy.check().unwrap_err().field, "tags");
     let cache = cache(&MemoryBackend::new());
-    let refused = cache.insert_with("k", 1u64, policy).await;
+    let refused = cache.entry("k").policy(policy).insert(1u64).await;
     assert!(matches!(refused, Err(Error::Config { field: "tags", .. })), "{refused:?}");
     let tags: &'static [&'static str] = Vec::leak(vec![&long[1..]]);
-    cache.insert_with("k", 1u64, Policy::new().tags(tags)).await.unwrap();
+    cache.entry("k").policy(Policy::new().tags(tags)).insert(1u64).await.unwrap();
     cache.evict_tag(&long[1..]).await.unwrap();
     assert_eq!(cache.get::<u64>("k").await.unwrap(), None);
 }

@@ -22,7 +22,9 @@ async fn full() -> (Server, Cache, Cache) {
     let server = Server::with_args(&["--maxmemory-policy", "noeviction"]);
     let (one, other) = (cache(&server).await, cache(&server).await);
     for key in ["user:1", "user:2"] {
-        one.insert_with(key, 1u64, Policy::new().tags(&["users"]).ttl(Duration::from_secs(600)))
+        one.entry(key)
+            .policy(Policy::new().tags(&["users"]).ttl(Duration::from_secs(600)))
+            .insert(1u64)
             .await
             .unwrap();
         assert_eq!(other.get::<u64>(key).await.unwrap(), Some(1));

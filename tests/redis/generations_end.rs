@@ -80,7 +80,7 @@ async fn a_generation_lives_as_long_as_its_longest_value() {
 async fn values_without_an_expiry_keep_their_generations() {
     let (server, redis) = started().await;
     let cache = cache(&redis);
-    cache.insert_with("endless", 1u64, Policy::new().tags(&["endless"])).await.unwrap();
+    cache.entry("endless").policy(Policy::new().tags(&["endless"])).insert(1u64).await.unwrap();
     cache.close().await.unwrap();
     for (key, left) in generations(&server) {
         assert!(left > 365 * 24 * 3_600_000, "{key}: {left}");

@@ -35,7 +35,7 @@ async fn the_user_of_the_guide_is_enough() {
     for evict in 0..4 {
         assert_eq!(row(&one, 1).traced().await.source, Source::Loaded);
         assert_eq!(row(&other, 1).traced().await.source, Source::Remote);
-        one.insert_with("by-hand", 7u64, TAGGED).await.unwrap();
+        one.entry("by-hand").policy(TAGGED).insert(7u64).await.unwrap();
         assert_eq!(other.get::<u64>("by-hand").await.unwrap(), Some(7));
         match evict {
             0 => drop(one.remove("row:1").await.unwrap()),

@@ -174,9 +174,9 @@ impl Node {
         let policy = self.rules[key as usize].policy;
         let load = move || async move { origin.load(read, number, key).await };
         ending.outcome = outcome(&if owned {
-            self.cache.get_or_refresh(name(key), policy, load).await
+            self.cache.entry(name(key)).policy(policy).or_refresh(load).await
         } else {
-            self.cache.get_or_load_with(name(key), policy, load).await
+            self.cache.entry(name(key)).policy(policy).or_load(load).await
         });
     }
 
@@ -225,7 +225,7 @@ impl Node {
         let done = match (what, value) {
             (What::Put(key, _), Some(value)) => {
                 let policy = self.rules[key as usize].policy;
-                self.cache.insert_with(name(key), value, policy).await
+                self.cache.entry(name(key)).policy(policy).insert(value).await
             }
             (What::Key(key) | What::Put(key, _), _) => self.cache.remove(name(key)).await.map(drop),
             (What::Stale(key), _) => self.cache.mark_stale(name(key)).await.map(drop),

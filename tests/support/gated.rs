@@ -87,6 +87,11 @@ impl Gated {
         self.faults.lose_answers(true);
     }
 
+    pub(crate) fn answers_again(&self) {
+        self.set_down(false);
+        self.faults.lose_answers(false);
+    }
+
     pub(crate) fn set_down(&self, down: bool) {
         self.faults.set_down(down);
     }

@@ -53,7 +53,7 @@ impl World {
             shuttle::future::yield_now().await;
             Ok::<_, ()>(seen)
         };
-        self.cache.get_or_load_with("row", TAGGED, load).await.unwrap()
+        self.cache.entry("row").policy(TAGGED).or_load(load).await.unwrap()
     }
 
     /// Changes the value, and evicts the old one.
@@ -64,7 +64,7 @@ impl World {
             How::Pattern => drop(self.cache.evict_pattern("r*").await.unwrap()),
             How::Tag => self.cache.evict_tag("rows").await.unwrap(),
             How::Clear => self.cache.clear().await.unwrap(),
-            How::Insert => self.cache.insert_with("row", new, TAGGED).await.unwrap(),
+            How::Insert => self.cache.entry("row").policy(TAGGED).insert(new).await.unwrap(),
         }
     }
 }
@@ -197,9 +197,69 @@ fn a_put_value_is_not_replaced_by_an_older_load() {
         let world = World::new();
         let reading = Arc::clone(&world);
         let reader = thread::spawn(move || block_on(reading.read()));
-        block_on(world.cache.insert_with("row", 7u64, TAGGED)).unwrap();
+        block_on(world.cache.entry("row").policy(TAGGED).insert(7u64)).unwrap();
         assert_eq!(block_on(world.read()), 7);
         reader.join().unwrap();
         assert_eq!(block_on(world.read()), 7, "when all is over");
+    });
+}
+
+/// Every change of a value applies to the one before it, also while loads store theirs.
+#[test]
+fn no_update_is_lost() {
+    interleaved(|| {
+        let world = World::new();
+        let count = |cache: &Cache| {
+            let add = |old: Option<u64>| Some(old.unwrap_or(0) + 1);
+            block_on(cache.entry("count").update(add)).unwrap()
+        };
+        let counters: Vec<_> = (0..2)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                thread::spawn(move || count(&world.cache))
+            })
+            .collect();
+        let load = || async { Ok::<_, ()>(0_u64) };
+        block_on(world.cache.get_or_load("count", load)).unwrap();
+        let last = count(&world.cache);
+        for counter in counters {
+            counter.join().unwrap();
+        }
+        assert!(last >= Some(1));
+        assert_eq!(block_on(world.cache.get::<u64>("count")).unwrap(), Some(3));
+    });
+}
+
+/// An update that read the value before an eviction stores nothing that was made from it.
+#[test]
+fn an_eviction_wins_over_an_update() {
+    interleaved(|| {
+        let world = World::new();
+        block_on(world.cache.insert("row", 1u64)).unwrap();
+        let changing = Arc::clone(&world);
+        let change = |old: Option<u64>| old.map(|old| old + 1);
+        let changer =
+            thread::spawn(move || block_on(changing.cache.entry("row").update(change)).unwrap());
+        block_on(world.cache.remove("row")).unwrap();
+        assert_eq!(block_on(world.cache.get::<u64>("row")).unwrap(), None);
+        changer.join().unwrap();
+        assert_eq!(block_on(world.cache.get::<u64>("row")).unwrap(), None, "when all is over");
+    });
+}
+
+/// Of several callers one takes the value.
+#[test]
+fn one_caller_takes_the_value() {
+    interleaved(|| {
+        let world = World::new();
+        block_on(world.cache.insert("row", 1u64)).unwrap();
+        let takers: Vec<_> = (0..3)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                thread::spawn(move || block_on(world.cache.entry("row").take::<u64>()).unwrap())
+            })
+            .collect();
+        let taken = takers.into_iter().filter_map(|taker| taker.join().unwrap()).count();
+        assert_eq!(taken, 1);
     });
 }

@@ -101,7 +101,7 @@ impl Cache {
     }
 
     /// Returns the values of many keys with one policy, like [`get_or_load_many`](Self::get_or_load_many).
-    /// The load does not run in the background, as with [`get_or_load_with`](Self::get_or_load_with).
+    /// The load does not run in the background, as with [`CacheEntry::or_load`](crate::api::CacheEntry::or_load).
     ///
     /// # Errors
     /// As [`get_or_load_many`](Self::get_or_load_many).

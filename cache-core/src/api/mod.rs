@@ -3,6 +3,8 @@
 //! | file | content |
 //! | --- | --- |
 //! | `cache`, `many` | operations on one key and on many keys |
+//! | `entry` | one key with directions |
+//! | `local`, `blocking` | values without serde; programs without a runtime |
 //! | `typed` | the entries of a model by id |
 //! | `invalidation` | lists of evictions, rules for events, schedules, write-through |
 //! | `warm` | warming with many calls |
@@ -10,11 +12,14 @@
 //! | `report`, `health`, `monitor`, `metrics` | statistics, health, checks with thresholds, metrics |
 
 mod adjust;
+mod blocking;
 mod cache;
+mod entry;
 mod health;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 mod invalidation;
+mod local;
 mod many;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -23,8 +28,11 @@ mod report;
 mod typed;
 mod warm;
 
+pub use blocking::{BlockingCache, BlockingEntry};
 pub use cache::{Info, KeyCount, KeyStream, MemoryInfo, RemoteInfo, clear_all};
+pub use entry::{AllTiers, CacheEntry, Fits, MemoryOnly, TracedEntry};
 pub use invalidation::{EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough};
+pub use local::LocalCache;
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};
 pub use report::FunctionStats;
 pub use typed::{ModelCache, UpdateMode};

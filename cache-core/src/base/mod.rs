@@ -9,11 +9,12 @@
 //! | `warn_once` | one log message per mistake of a user |
 //! | `value` | how a function's output contains the cached value |
 //! | `outcome` | the source of a value |
-//! | `future`, `spawn` | boxed futures; background work |
+//! | `future`, `spawn`, `blocking` | boxed futures; background work; waiting on a thread |
 //! | `active_scope` | whether any transaction or off switch is active in the process |
 //! | `limits`, `spare`, `sync` | lengths; lists that a thread reuses; locks that a model checker can follow |
 
 mod active_scope;
+mod blocking;
 mod clock;
 pub(crate) mod duration;
 mod error;
@@ -32,6 +33,8 @@ mod value;
 pub(crate) mod warn_once;
 
 pub(crate) use active_scope::{ActiveScope, no_active_scope};
+pub use blocking::block_on;
+pub(crate) use blocking::outside;
 pub use clock::{Clock, Timestamp};
 pub(crate) use clock::{Elapsed, Stopwatch, millis};
 pub(crate) use error::Discreet;

@@ -266,10 +266,10 @@ impl Policy {
     /// one; otherwise the function fails with its error's `From<larder::TimedOut>`. The load continues in the
     /// background. Default: no limit.
     ///
-    /// Only attributed functions that return such a `Result` support it. [`Cache::get_or_load_with`] cannot
+    /// Only attributed functions that return such a `Result` support it. [`Cache::get_or_load`] cannot
     /// make its caller's error, so without an old value it keeps waiting.
     ///
-    /// [`Cache::get_or_load_with`]: crate::engine::Cache::get_or_load_with
+    /// [`Cache::get_or_load`]: crate::engine::Cache::get_or_load
     #[must_use]
     pub const fn hard_timeout(mut self, timeout: Duration) -> Self {
         self.hard_timeout = Some(timeout);
@@ -292,7 +292,7 @@ impl Policy {
     /// served (see [`stale_if_error`](Self::stale_if_error)) takes precedence. This is the whole lifetime of
     /// such an entry: no window follows. Default: errors are not cached.
     ///
-    /// Only attributed functions support it: `get_or_load`, `get_or_load_with` and `get_or_refresh` never
+    /// Only attributed functions support it: loads by hand (`get_or_load`, `Cache::entry`) never
     /// cache an error, nor share it with callers that wait for the same load. Their error type is generic, so
     /// larder cannot know whether it is `Clone`.
     #[must_use]

@@ -10,7 +10,7 @@ use super::rules::Rules;
 use super::target::CacheChoice;
 use super::work::{Arguments, Given, Refreshing, Work};
 use super::{Call, CallInner};
-use crate::base::Shape;
+use crate::base::{Shape, outside};
 use crate::engine::{Cache, CachedCell, Mode, Site};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
@@ -155,7 +155,12 @@ impl Fetch {
         M: FnOnce(A) -> S::Output,
     {
         self.0.blocking = true;
-        self.work((), rules, write, Given { args, load: move |args| async move { load(args) } })
+        self.work(
+            (),
+            rules,
+            write,
+            Given { args, load: move |args| async move { outside(|| load(args)) } },
+        )
     }
 
     /// The same with decisions of the arguments.
@@ -176,7 +181,7 @@ impl Fetch {
         M: FnOnce(A) -> S::Output,
     {
         self.0.blocking = true;
-        let load = move |args| async move { load(args) };
+        let load = move |args| async move { outside(|| load(args)) };
         self.work(By(directs), rules, write, Given { args, load })
     }
 

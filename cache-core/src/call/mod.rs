@@ -44,7 +44,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::base::{CacheValue, Cached, IntoTtl};
+use crate::base::{CacheValue, Cached, IntoTtl, block_on};
 use crate::engine::{Judge, Mode};
 use crate::key::KeyBuf;
 
@@ -270,6 +270,11 @@ impl<L: Load> Future for Traced<L> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Cached<L::Output>> {
         self.0.whole.poll(cx)
     }
+}
+
+/// Runs a call of a sync function that waits for the remote tier, on this thread.
+pub fn wait_blocking<L: Load>(call: Call<L>) -> L::Output {
+    block_on(call)
 }
 
 /// Runs a call of a sync function on this thread.

@@ -87,6 +87,11 @@ impl Engine {
     /// Memory first, then the remote tier, then memory again: between the first two steps a read may have
     /// taken the old value from the remote tier into memory.
     pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
+        self.evict_keys_in_tiers(keys).await.map(|(here, there)| here.max(there))
+    }
+
+    /// Like [`evict_keys`](Self::evict_keys); returns how many the memory tier had, and how many the remote tier.
+    pub(crate) async fn evict_keys_in_tiers(&self, keys: &[KeyBuf]) -> Result<(u64, u64), Error> {
         keys.iter().for_each(|_| self.counters.direct.removals());
         let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
         let forgotten: Vec<_> =
@@ -95,7 +100,7 @@ impl Engine {
         let shared = keys.iter().filter(|key| !key.is_here());
         let shared: Vec<String> = shared.map(|key| key.as_str().to_owned()).collect();
         let Some(remote) = self.remote.as_ref().filter(|_| !shared.is_empty()) else {
-            return Ok(in_memory);
+            return Ok((in_memory, 0));
         };
         let eviction = Selection::Keys(shared);
         let forget = |id: &KeyId| drop(self.forget(*id, FenceScope::Loads, RemovalCause::Key));
@@ -106,7 +111,7 @@ impl Engine {
         let removed = removed.await;
         drop(again);
         let removed = removed.inspect_err(|_| self.counters.direct.remote_errors())?;
-        Ok(removed.max(in_memory))
+        Ok((in_memory, removed))
     }
 
     /// Removes the old value from the remote tier after a refresh or a put was superseded and stored nothing.

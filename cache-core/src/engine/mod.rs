@@ -13,7 +13,7 @@
 //! | `permission`, `lease` | one load among all processes |
 //! | `lead`, `store` | the guard of a load, its outcome, and the remote half of a fill |
 //! | `early`, `refresh`, `failsafe`, `timeouts` | refreshes in the background; old values instead of failed loads; timeouts |
-//! | `peek`, `put`, `inspect` | reads without a load; writes; the description of an entry |
+//! | `peek`, `put`, `change`, `inspect` | reads without a load; writes; changes of a value; the description of an entry |
 //! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
 //! | `scope` | transactions and the off switch |
@@ -27,6 +27,7 @@ mod advisor;
 mod answer;
 mod bus;
 mod cell;
+mod change;
 pub(crate) mod default_ttl;
 #[cfg(feature = "metrics")]
 pub(crate) mod durations;
@@ -74,6 +75,7 @@ mod verdict;
 pub(crate) use answer::{Answer, Fault, NotLoaded, Step, made};
 pub(crate) use cell::CellContents;
 pub use cell::{CachedCell, HasCell, cell_of};
+pub(crate) use change::Change;
 pub(crate) use default_ttl::DefaultTtl;
 #[cfg(feature = "metrics")]
 pub(crate) use durations::{LOAD, RESPONSE, labels};

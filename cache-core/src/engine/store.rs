@@ -282,7 +282,7 @@ impl Engine {
     }
 
     /// No codec can represent the value. (The type and the reason are reported once: see `codec::schema`.)
-    fn unencodable(
+    pub(super) fn unencodable(
         &self,
         site: Option<&'static Site>,
         key: &str,

@@ -40,6 +40,8 @@ pub(crate) struct Fence {
     tickets: AtomicUsize,
     /// Held during a write to the remote tier, so that an eviction can wait for it.
     writing: tokio::sync::Mutex<()>,
+    /// Held while a value is read and changed, so that the changes of this process take turns.
+    changing: tokio::sync::Mutex<()>,
 }
 
 type Shard = HashMap<KeyId, Arc<Fence>>;
@@ -218,6 +220,7 @@ impl Fences {
                 loads: AtomicU64::new(0),
                 tickets: AtomicUsize::new(0),
                 writing: tokio::sync::Mutex::new(()),
+                changing: tokio::sync::Mutex::new(()),
             })
         }));
         fence.tickets.fetch_add(1, Ordering::Relaxed);
@@ -427,6 +430,47 @@ impl Ticket {
             true => Ok(Committed { _held: None, ticket: self }),
             false => Err(self.overtaken()),
         }
+    }
+
+    /// [`commit_over`](Self::commit_over) for a value that was made from `old`: stores nothing if the memory tier
+    /// has another entry by now. (A load may have stored one: that ends no ticket of a write.)
+    pub(crate) fn commit_instead(
+        self,
+        old: Option<&Stored>,
+        memory: &MemoryTier,
+        entry: &Stored,
+    ) -> bool {
+        let weighed = memory.weigh(entry);
+        let (gone, held) = {
+            let _shard = self.fences.shard(self.id);
+            let held = memory.peek(self.id);
+            let same = match (&held, old) {
+                (Some(held), Some(old)) => Arc::ptr_eq(held, old),
+                (held, old) => held.is_none() && old.is_none(),
+            };
+            let gone = (same && self.is_alive()).then(|| {
+                self.move_on();
+                memory.insert(&InsertPermit(PhantomData), self.id, weighed)
+            });
+            (gone, held)
+        };
+        if let Some(gone) = &gone {
+            memory.note(entry);
+            memory.tell(gone, entry);
+        }
+        // Under no lock: a value's `Drop` may use the cache.
+        drop(held);
+        gone.is_some()
+    }
+
+    /// Waits for the turn to change the key's value. It ends when the result is dropped.
+    pub(crate) async fn turn(&self) -> impl Sized + use<'_> {
+        self.fence.changing.lock().await
+    }
+
+    /// The writes of the key that are in progress.
+    pub(crate) fn writes(&self) -> RevokedFence {
+        RevokedFence(Arc::clone(&self.fence))
     }
 
     /// Ends all other tickets of the key, if this one is alive: a write ends all tickets, a load only tickets of loads.

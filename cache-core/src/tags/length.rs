@@ -7,8 +7,11 @@ use crate::base::READABLE;
 use crate::key::KeyBuf;
 
 /// The tag as it is stored. A tag of more than 256 bytes keeps its beginning and ends in the SHA-256 of the
-/// whole, like a key.
+/// whole, like a key. A line break is escaped, because it separates tags.
 pub(crate) fn bounded(tag: &str) -> Cow<'_, str> {
+    if tag.contains('\n') {
+        return Cow::Owned(bounded(&tag.replace('\n', "%0A")).into_owned());
+    }
     if tag.len() <= READABLE {
         return Cow::Borrowed(tag);
     }

@@ -27,6 +27,8 @@ pub(crate) struct Args {
     pub(crate) skip_all: Option<Ident>,
     pub(crate) cache: CacheChoice,
     pub(crate) local: Option<Ident>,
+    /// Lets a sync function wait for the remote tier.
+    pub(crate) blocking: Option<Ident>,
     pub(crate) each: Option<(Ident, Expr)>,
     pub(crate) call: Option<(Ident, Ident)>,
 }
@@ -49,6 +51,7 @@ impl Args {
             skip_all: options.flag("skip_all", errors),
             cache: cache_choice(&mut options, errors),
             local: options.flag("local", errors),
+            blocking: options.flag("blocking", errors),
             each: options.assigned("each", errors),
             call: call(&mut options, errors),
         }

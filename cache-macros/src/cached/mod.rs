@@ -37,7 +37,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 35] = [
+const KNOWN: [&str; 36] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -68,6 +68,7 @@ const KNOWN: [&str; 35] = [
     "invalidate_on",
     "cache",
     "local",
+    "blocking",
     "crate",
     "skip",
     "skip_all",

@@ -34,6 +34,8 @@ pub(crate) struct Model {
     pub(crate) policy: Policy,
     pub(crate) conditions: Conditions,
     pub(crate) local: bool,
+    /// Whether a sync function uses the remote tier, and blocks its thread meanwhile.
+    pub(crate) blocking: bool,
     pub(crate) key: Key,
     /// `skip(Self)`: all types of a generic `impl` block share entries.
     pub(crate) every_type: bool,
@@ -46,6 +48,13 @@ pub(crate) struct Model {
     pub(crate) each: Option<Each>,
     /// Under which name `call!` finds a function, if not under its own.
     pub(crate) call: Option<Ident>,
+}
+
+impl Model {
+    /// Whether the function waits for the remote tier.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.function.is_async() || self.blocking
+    }
 }
 
 /// Validates `args` against `function`.
@@ -61,12 +70,16 @@ pub(crate) fn build(
     }
     let whole = function.names();
     let local = args.local.as_ref().or(args.cell.as_ref().map(|(name, _)| name));
+    if let Some(name) = &args.blocking {
+        may_block(name, &function, local, errors);
+    }
     let each = args.each.as_ref().map(|(name, _)| name);
     args.conditions.sort(&function, each, errors);
     args.policy.sort(&function, args.conditions.has_ttl());
-    args.policy.check(&function, local, errors);
+    args.policy.check(&function, local, args.blocking.is_some(), errors);
     // The return type of a batch is not stored as a whole.
-    if function.is_async() && local.is_none() && args.each.is_none() {
+    let uses_remote_tier = function.is_async() || args.blocking.is_some();
+    if uses_remote_tier && local.is_none() && args.each.is_none() {
         check::can_be_read_back(&function, errors);
     }
     if let Some((name, _)) = &args.call {
@@ -95,6 +108,7 @@ pub(crate) fn build(
         policy: args.policy,
         conditions: args.conditions,
         local: args.local.is_some() || matches!(key, Key::Cell(_)),
+        blocking: args.blocking.is_some(),
         key,
         every_type,
         affixes: args.affixes,
@@ -105,6 +119,20 @@ pub(crate) fn build(
         call: args.call.map(|(_, name)| name),
         function,
     })
+}
+
+/// Records `blocking` on a function that waits without it, or has no remote tier to wait for.
+fn may_block(option: &Ident, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
+    let message = match local {
+        Some(local) => format!(
+            "`{option}` lets a sync function use the remote tier, and with `{local}` there is none: remove one of them"
+        ),
+        None if function.is_async() => format!(
+            "`{option}` is for sync functions; an async function waits for the remote tier without blocking its thread: remove it"
+        ),
+        None => return,
+    };
+    errors.at(option.span(), message);
 }
 
 /// Records `call` on a function that is not a free sync function: only these are found by a type.
@@ -141,6 +169,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         policy: Policy::default(),
         conditions: Conditions::default(),
         local: true,
+        blocking: false,
         key: Key::Automatic { args: Vec::new(), generics: Vec::new() },
         every_type: false,
         affixes: Affixes::default(),

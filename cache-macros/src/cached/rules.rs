@@ -17,7 +17,7 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
         mixed!(#asked;)
     });
     let shape = at_output(model, "__larder_shape");
-    let local = model.local || !model.function.is_async();
+    let local = model.local || !model.may_wait();
     let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
     let (absent, timed_out, refused) = (absent(model), timed_out(model), refused(model));
     let conditions = model.conditions.rules(private);
@@ -75,7 +75,7 @@ fn refused(model: &Model) -> Option<TokenStream> {
         Some(name) => asked_as(model, name, "refuses"),
         None if policy.base.is_some()
             && policy.on_error().is_none()
-            && model.function.is_async()
+            && model.may_wait()
             && !model.local =>
         {
             mixed! {

@@ -1,7 +1,7 @@
 //! Sync functions: the user's function waits for a `Call`. Where it is possible, a hidden twin
 //! returns that `Call`, which `call!` uses.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident};
 use syn::ext::IdentExt as _;
 use syn::{GenericParam, Ident, Visibility};
@@ -110,7 +110,8 @@ fn alone(model: &Model) -> TokenStream {
     let (vis, private) = (&function.vis, &model.root.private);
     let keeps_mut = |arg: Option<&_>| write::keeps_mut(model, arg);
     let sig = with_names(&function.sig, &function.args, keeps_mut);
-    let block = function.block_of(&mixed!(#before #private::wait(#call)));
+    let wait = wait(model);
+    let block = function.block_of(&mixed!(#before #private::#wait(#call)));
     mixed! {
         #(#attributes)*
         #allowed
@@ -169,13 +170,20 @@ fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
     )
 }
 
+/// The function that runs the `Call` on the caller's thread.
+fn wait(model: &Model) -> Ident {
+    let wait = if model.blocking { "wait_blocking" } else { "wait" };
+    Ident::new(wait, Span::mixed_site())
+}
+
 fn wrapper(model: &Model, twin: &TokenStream) -> TokenStream {
     let function = &model.function;
     let attributes = attrs::for_wrapper(&function.attrs);
     let sig = with_names(&function.sig, &function.args, |_| false);
     let (vis, private, turbofish) = (&function.vis, &model.root.private, turbofish(model));
     let args = forwarded(model);
-    let block = function.block_of(&mixed!(#private::wait(#twin #turbofish (#(#args),*))));
+    let wait = wait(model);
+    let block = function.block_of(&mixed!(#private::#wait(#twin #turbofish (#(#args),*))));
     mixed! {
         #attributes
         #[allow(clippy::must_use_candidate)]

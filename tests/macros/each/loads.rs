@@ -74,7 +74,7 @@ async fn none_ttl_remembers_that_an_id_has_no_value() {
 async fn a_load_without_a_value_evicts_the_old_one() {
     let db = Db::new();
     let policy = Policy::new().tags(&["values", "value:100"]);
-    db.cache().insert_with("value:100", 5u64, policy).await.unwrap();
+    db.cache().entry("value:100").policy(policy).insert(5u64).await.unwrap();
     assert_eq!(values(&db, &[100]).await.unwrap().get(&100), Some(&5));
     assert_eq!(values(&db, &[100]).refresh().await.unwrap(), tens(&[]));
     assert_eq!(db.cache().get::<u64>("value:100").await.unwrap(), None);

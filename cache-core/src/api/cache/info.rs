@@ -114,7 +114,7 @@ impl Cache {
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().remote(MemoryBackend::new()).build()?;
     /// let policy = Policy::new().ttl(Duration::from_secs(60)).tags(&["users"]);
-    /// cache.insert_with("user:7", "Ada".to_owned(), policy).await?;
+    /// cache.entry("user:7").policy(policy).insert("Ada".to_owned()).await?;
     ///
     /// let found = cache.inspect("user:7").await;
     /// let remote = found.remote.expect("it was stored");

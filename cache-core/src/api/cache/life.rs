@@ -21,7 +21,7 @@ impl Cache {
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().build()?;
     /// cache.insert("plain", 1u64).await?;
-    /// cache.insert_with("hour", 2u64, Policy::new().ttl(Duration::from_secs(3600))).await?;
+    /// cache.entry("hour").policy(Policy::new().ttl(Duration::from_secs(3600))).insert(2u64).await?;
     ///
     /// assert_eq!(cache.ttl("absent").await?, None);
     /// assert_eq!(cache.ttl("plain").await?, Some(Expiry::Never));
@@ -103,12 +103,12 @@ impl Cache {
     /// # async fn main() -> Result<(), Error> {
     /// let rates = Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(3600));
     /// let cache = Cache::builder().build()?;
-    /// cache.insert_with("rates", 1.08f64, rates).await?;
+    /// cache.entry("rates").policy(rates).insert(1.08f64).await?;
     /// assert!(cache.mark_stale("rates").await?);
     ///
     /// assert_eq!(cache.get::<f64>("rates").await?, None);
     /// let load = || async { Err::<f64, _>("the bank is closed") };
-    /// assert_eq!(cache.get_or_load_with("rates", rates, load).await, Ok(1.08));
+    /// assert_eq!(cache.entry("rates").policy(rates).or_load(load).await, Ok(1.08));
     /// # Ok(())
     /// # }
     /// ```

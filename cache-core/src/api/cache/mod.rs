@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `read`, `write` | values by key |
 //! | `evict`, `life` | evictions; lifetimes |
-//! | `keys` | listing and counting keys |
+//! | `keys`, `retain` | listing and counting keys; evicting by a predicate |
 //! | `info`, `close` | a description of the cache and of an entry; closing the cache |
 
 mod close;
@@ -13,6 +13,7 @@ mod info;
 mod keys;
 mod life;
 mod read;
+mod retain;
 mod write;
 
 pub use evict::clear_all;
@@ -21,12 +22,11 @@ pub use keys::{KeyCount, KeyStream};
 
 use std::sync::Arc;
 
-use crate::base::{Error, KnownResult, Policy, PolicyRef, no_active_scope};
+use crate::base::{Error, KnownResult};
 use crate::call::{Rules, Work, reading};
 use crate::codec::RemoteValue;
 use crate::engine::{Cache, Request};
 use crate::registry::Builder;
-use crate::tags::Declared;
 
 impl Cache {
     /// Returns a builder.
@@ -87,43 +87,9 @@ impl Cache {
         T: RemoteValue,
         E: 'static,
     {
-        match self.engine.first_hit(&mut request) {
-            Some(hit) => Ok(hit.value),
-            None => self.run_slowly(request, work).await,
+        if let Some(hit) = self.engine.first_hit(&mut request) {
+            return Ok(hit.value);
         }
-    }
-
-    /// Runs a read under the call's own policy, which a hit does not allocate.
-    pub(crate) async fn run_under<T, E>(
-        &self,
-        mut request: Request,
-        policy: Policy,
-        work: impl Work<Result<T, E>>,
-    ) -> Result<T, E>
-    where
-        T: RemoteValue,
-        E: 'static,
-    {
-        if no_active_scope() {
-            let tags = Declared::new(policy.tags, &request.tags);
-            let (id, early) = (request.key.id(), &mut request.drawn);
-            if let Some(hit) = self.engine.first_look(id, tags, &policy, request.site, early) {
-                return Ok(hit.value);
-            }
-        }
-        request.policy = PolicyRef::Own(Arc::new(policy));
-        self.run_slowly(request, work).await
-    }
-
-    async fn run_slowly<T, E>(
-        &self,
-        request: Request,
-        work: impl Work<Result<T, E>>,
-    ) -> Result<T, E>
-    where
-        T: RemoteValue,
-        E: 'static,
-    {
         let rules = Rules::by_hand(KnownResult::<T, E>::NEW, request.codec);
         reading(Arc::clone(&self.engine), request, rules, work).await.value
     }

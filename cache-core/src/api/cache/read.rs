@@ -2,8 +2,8 @@
 
 use std::future::Future;
 
-use crate::base::{Error, Policy};
-use crate::call::{Once, Owned};
+use crate::base::Error;
+use crate::call::Once;
 use crate::codec::RemoteValue;
 use crate::engine::{Cache, Trace};
 use crate::key::KeyBuf;
@@ -23,7 +23,8 @@ impl Cache {
 
     /// Returns the value under `key`, or loads it: one load for any number of concurrent callers.
     ///
-    /// If the cache fails, the value is loaded; the caller never gets an error of the cache.
+    /// If the cache fails, the value is loaded; the caller never gets an error of the cache. With a policy, tags or
+    /// other directions: [`entry`](Self::entry).
     ///
     /// If a load requests its own key, directly or through other loads, the inner load runs without the
     /// cache.
@@ -50,50 +51,6 @@ impl Cache {
             return Ok(hit);
         }
         self.run(self.plain::<T>(key), Once(load)).await
-    }
-
-    /// Returns the value or loads it, like [`get_or_load`](Self::get_or_load), with a policy.
-    ///
-    /// The load may borrow, so it cannot continue without its caller: options that need a load in the
-    /// background (`stale`, `early_refresh`, the rest of a load after its timeout) have no effect here. See
-    /// [`get_or_refresh`](Self::get_or_refresh).
-    ///
-    /// # Errors
-    /// The load's own.
-    pub async fn get_or_load_with<T, E, F, Fut>(
-        &self,
-        key: impl Into<KeyBuf>,
-        policy: Policy,
-        load: F,
-    ) -> Result<T, E>
-    where
-        T: RemoteValue,
-        E: 'static,
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-    {
-        self.run_under(self.plain::<T>(key), policy, Once(load)).await
-    }
-
-    /// Returns the value or loads it, like [`get_or_load_with`](Self::get_or_load_with), for a load that owns
-    /// its inputs: it may run or continue in the background, so the policy's stale window, early refresh and
-    /// timeouts apply.
-    ///
-    /// # Errors
-    /// The load's own.
-    pub async fn get_or_refresh<T, E, F, Fut>(
-        &self,
-        key: impl Into<KeyBuf>,
-        policy: Policy,
-        load: F,
-    ) -> Result<T, E>
-    where
-        T: RemoteValue,
-        E: 'static,
-        F: FnOnce() -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        self.run_under(self.plain::<T>(key), policy, Owned(load)).await
     }
 
     /// Returns whether there is a fresh value of type `T` under `key`, that is, whether [`get`](Self::get)

@@ -1,8 +1,6 @@
 //! Methods that store values by key.
 
-use std::sync::Arc;
-
-use crate::base::{Error, Policy, PolicyRef};
+use crate::base::Error;
 use crate::codec::RemoteValue;
 use crate::engine::Cache;
 use crate::key::KeyBuf;
@@ -13,7 +11,7 @@ impl Cache {
     ///
     /// The value carries the tags of a [`Key`](crate::Key) that was built with a model or a tenant, and no
     /// other tags. A function that declares tags treats a value without them as a miss: see
-    /// [`insert_with`](Self::insert_with).
+    /// [`entry`](Self::entry), which also sets its lifetime.
     ///
     /// # Errors
     /// The value cannot be encoded, or the remote tier failed. The value is in the memory tier nevertheless.
@@ -23,18 +21,5 @@ impl Cache {
         value: T,
     ) -> Result<(), Error> {
         self.engine.put(&self.plain::<T>(key), value).await
-    }
-
-    /// Stores a value with a policy (time to live, stale window, tags), like [`insert`](Self::insert).
-    ///
-    /// # Errors
-    /// As [`insert`](Self::insert).
-    pub async fn insert_with<T: RemoteValue>(
-        &self,
-        key: impl Into<KeyBuf>,
-        value: T,
-        policy: Policy,
-    ) -> Result<(), Error> {
-        self.engine.put(&self.request::<T>(key, PolicyRef::Own(Arc::new(policy))), value).await
     }
 }

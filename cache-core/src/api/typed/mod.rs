@@ -221,7 +221,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.cache.engine.expiry(&self.request(id)).await
     }
 
-    /// Reads or loads a value with the view's policy; see [`Cache::get_or_load_with`]. (The policy's stale
+    /// Reads or loads a value with the view's policy; see [`Cache::get_or_load`]. (The policy's stale
     /// window and early refresh need a load that can continue in the background:
     /// [`get_or_refresh`](Self::get_or_refresh).)
     ///
@@ -236,7 +236,8 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         self.cache.run(self.request(id), Once(load)).await
     }
 
-    /// Reads or loads a value with the view's policy; see [`Cache::get_or_refresh`].
+    /// Reads or loads a value with the view's policy; see
+    /// [`CacheEntry::or_refresh`](crate::api::CacheEntry::or_refresh).
     ///
     /// # Errors
     /// The load's own.

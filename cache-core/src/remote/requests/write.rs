@@ -11,6 +11,7 @@ use crate::codec::Envelope;
 use crate::remote::pending::Affected;
 
 /// A value to be stored.
+#[derive(Clone)]
 pub(crate) struct Writing {
     pub(crate) bytes: Vec<u8>,
     pub(crate) ttl: Option<Duration>,

@@ -15,23 +15,35 @@ use crate::target::mentions;
 
 impl Policy {
     /// Records invalid combinations.
-    pub(crate) fn check(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
+    pub(crate) fn check(
+        &self,
+        function: &Function,
+        local: Option<&Ident>,
+        blocking: bool,
+        errors: &mut Errors,
+    ) {
         self.is_one_for_all(function, errors);
-        self.has_two_tiers(function, local, errors);
+        self.has_two_tiers(function, local, blocking, errors);
         self.counts_from_a_ttl(errors);
         self.has_an_old_value_to_serve(errors);
         self.soft_is_below_hard(errors);
         self.can_go_on_in_the_background(function, errors);
-        self.can_fail(function, local, errors);
+        self.can_fail(function, local, blocking, errors);
     }
 
     /// Records `on_error = "fail"` without a remote tier: memory does not fail.
-    fn can_fail(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
+    fn can_fail(
+        &self,
+        function: &Function,
+        local: Option<&Ident>,
+        blocking: bool,
+        errors: &mut Errors,
+    ) {
         let Some(name) = self.fails() else { return };
         let why = match local {
             Some(local) => format!("and with `{local}` there is none: remove one of them"),
-            None if !function.is_async() => {
-                "and a sync function uses the memory tier only: remove it, or make the function async".to_owned()
+            None if !function.is_async() && !blocking => {
+                "and a sync function uses the memory tier only: remove it, add `blocking`, or make the function async".to_owned()
             }
             None => return,
         };
@@ -39,13 +51,19 @@ impl Policy {
     }
 
     /// Records a `memory_ttl` that has no effect.
-    fn has_two_tiers(&self, function: &Function, local: Option<&Ident>, errors: &mut Errors) {
+    fn has_two_tiers(
+        &self,
+        function: &Function,
+        local: Option<&Ident>,
+        blocking: bool,
+        errors: &mut Errors,
+    ) {
         let Some(given) = &self.memory_ttl else { return };
         let name = &given.name;
         let why = match local {
             Some(local) => format!("with `{local}` there is no other tier: write `ttl` instead, or remove one of them"),
-            None if !function.is_async() => {
-                "a sync function uses the memory tier only: write `ttl` instead, or make the function async".to_owned()
+            None if !function.is_async() && !blocking => {
+                "a sync function uses the memory tier only: write `ttl` instead, add `blocking`, or make the function async".to_owned()
             }
             None => match (known(given), self.ttl.as_ref().and_then(known)) {
                 (Some(here), Some(ttl)) if here >= ttl => {

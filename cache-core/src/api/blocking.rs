@@ -1,0 +1,273 @@
+//! A cache for programs without a runtime: every method blocks its thread.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::entry::{AllTiers, CacheEntry, Fits, MemoryOnly, TracedEntry};
+use super::local::LocalCache;
+use crate::base::{Cached, Error, IntoTtl, Pattern, Policy, block_on, outside};
+use crate::engine::Cache;
+use crate::key::KeyBuf;
+
+/// A handle of a cache whose methods block their thread, for programs without a runtime. Made by
+/// [`Cache::blocking`], and by [`LocalCache::blocking`] for values without serde.
+///
+/// ```
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
+/// # fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?.blocking();
+/// cache.insert("greeting", "hello".to_owned())?;
+/// assert_eq!(cache.get::<String>("greeting")?.as_deref(), Some("hello"));
+///
+/// let length = cache.entry("length").ttl("1h").or_load(|| Ok::<_, Error>("hello".len()))?;
+/// assert_eq!(length, 5);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// With Redis, [`block_on`](crate::block_on()) makes the connection:
+/// `larder::block_on(Redis::connect(url))`. Timers, sockets and writes in the background run in larder's own
+/// thread `larder-blocking`.
+///
+/// A blocking load and an async load of one key do not wait for each other, because the async one may need this
+/// thread. In async code, call these methods in `spawn_blocking`.
+pub struct BlockingCache<P = AllTiers> {
+    cache: Cache,
+    tiers: PhantomData<P>,
+}
+
+impl<P> Clone for BlockingCache<P> {
+    fn clone(&self) -> Self {
+        Self { cache: self.cache.clone(), tiers: PhantomData }
+    }
+}
+
+impl<P> fmt::Debug for BlockingCache<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BlockingCache").field(&self.cache).finish()
+    }
+}
+
+impl Cache {
+    /// Returns a handle whose methods block their thread, for programs without a runtime: see
+    /// [`BlockingCache`].
+    pub fn blocking(&self) -> BlockingCache {
+        BlockingCache { cache: self.clone(), tiers: PhantomData }
+    }
+}
+
+impl LocalCache {
+    /// Returns a handle whose methods block their thread: see [`BlockingCache`].
+    pub fn blocking(&self) -> BlockingCache<MemoryOnly> {
+        BlockingCache { cache: self.cache().clone(), tiers: PhantomData }
+    }
+}
+
+impl<P> BlockingCache<P> {
+    /// Returns the cache. Its async methods run in [`block_on`](crate::block_on()).
+    pub fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Returns one key, with directions: see [`CacheEntry`].
+    pub fn entry(&self, key: impl Into<KeyBuf>) -> BlockingEntry<'_, P> {
+        BlockingEntry(CacheEntry::new(&self.cache, key).blocking())
+    }
+
+    /// See [`Cache::get`].
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub fn get<T: Fits<P>>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
+        self.entry(key).get()
+    }
+
+    /// See [`Cache::get_or_load`].
+    ///
+    /// # Errors
+    /// The load's own.
+    pub fn get_or_load<T, E>(
+        &self,
+        key: impl Into<KeyBuf>,
+        load: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+    {
+        self.entry(key).or_load(load)
+    }
+
+    /// See [`Cache::insert`].
+    ///
+    /// # Errors
+    /// As [`Cache::insert`].
+    pub fn insert<T: Fits<P>>(&self, key: impl Into<KeyBuf>, value: T) -> Result<(), Error> {
+        self.entry(key).insert(value)
+    }
+
+    /// See [`Cache::remove`].
+    ///
+    /// # Errors
+    /// As [`Cache::remove`].
+    pub fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+        block_on(self.cache.remove(key))
+    }
+
+    /// See [`Cache::evict_tag`].
+    ///
+    /// # Errors
+    /// As [`Cache::remove`].
+    pub fn evict_tag(&self, tag: &str) -> Result<(), Error> {
+        block_on(self.cache.evict_tag(tag))
+    }
+
+    /// See [`Cache::evict_pattern`].
+    ///
+    /// # Errors
+    /// As [`Cache::remove`].
+    pub fn evict_pattern(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
+        block_on(self.cache.evict_pattern(pattern))
+    }
+
+    /// See [`Cache::clear`].
+    ///
+    /// # Errors
+    /// As [`Cache::remove`].
+    pub fn clear(&self) -> Result<(), Error> {
+        block_on(self.cache.clear())
+    }
+
+    /// See [`Cache::close`].
+    ///
+    /// # Errors
+    /// As [`Cache::close`].
+    pub fn close(&self) -> Result<(), Error> {
+        block_on(self.cache.close())
+    }
+}
+
+/// One key of a [`BlockingCache`], with the directions of a [`CacheEntry`].
+#[must_use = "an entry does nothing until one of its last methods is called"]
+#[derive(Debug)]
+pub struct BlockingEntry<'c, P = AllTiers>(CacheEntry<'c, P>);
+
+impl<'c, P> BlockingEntry<'c, P> {
+    /// See [`CacheEntry::ttl`].
+    pub fn ttl(self, ttl: impl IntoTtl) -> Self {
+        Self(self.0.ttl(ttl))
+    }
+
+    /// See [`CacheEntry::tag`].
+    pub fn tag(self, tag: impl AsRef<str>) -> Self {
+        Self(self.0.tag(tag))
+    }
+
+    /// See [`CacheEntry::tenant`].
+    pub fn tenant(self, name: impl AsRef<str>) -> Self {
+        Self(self.0.tenant(name))
+    }
+
+    /// See [`CacheEntry::policy`].
+    pub fn policy(self, policy: Policy) -> Self {
+        Self(self.0.policy(policy))
+    }
+
+    /// See [`CacheEntry::refresh`].
+    pub fn refresh(self) -> Self {
+        Self(self.0.refresh())
+    }
+
+    /// See [`CacheEntry::bypass`].
+    pub fn bypass(self) -> Self {
+        Self(self.0.bypass())
+    }
+
+    /// See [`CacheEntry::traced`].
+    pub fn traced(self) -> TracedEntry<Self> {
+        TracedEntry(self)
+    }
+
+    /// See [`CacheEntry::get`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::get`].
+    pub fn get<T: Fits<P>>(self) -> Result<Option<T>, Error> {
+        block_on(self.0.get())
+    }
+
+    /// See [`CacheEntry::peek`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::get`].
+    pub fn peek<T: Fits<P>>(self) -> Result<Option<T>, Error> {
+        block_on(self.0.peek())
+    }
+
+    /// See [`CacheEntry::or_load`]. The load runs on this thread.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub fn or_load<T, E>(self, load: impl FnOnce() -> Result<T, E>) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+    {
+        block_on(self.0.or_load(|| async { outside(load) }))
+    }
+
+    /// See [`CacheEntry::insert`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::insert`].
+    pub fn insert<T: Fits<P>>(self, value: T) -> Result<(), Error> {
+        block_on(self.0.insert(value))
+    }
+
+    /// See [`CacheEntry::insert_if_absent`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::insert_if_absent`].
+    pub fn insert_if_absent<T: Fits<P>>(self, value: T) -> Result<bool, Error> {
+        block_on(self.0.insert_if_absent(value))
+    }
+
+    /// See [`CacheEntry::update`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::update`].
+    pub fn update<T: Fits<P>>(
+        self,
+        change: impl FnMut(Option<T>) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        block_on(self.0.update(change))
+    }
+
+    /// See [`CacheEntry::take`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::take`].
+    pub fn take<T: Fits<P>>(self) -> Result<Option<T>, Error> {
+        block_on(self.0.take())
+    }
+
+    /// See [`CacheEntry::remove`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::remove`].
+    pub fn remove(self) -> Result<bool, Error> {
+        block_on(self.0.remove())
+    }
+}
+
+impl<P> TracedEntry<BlockingEntry<'_, P>> {
+    /// See [`CacheEntry::or_load`]. The load runs on this thread.
+    pub fn or_load<T, E>(self, load: impl FnOnce() -> Result<T, E>) -> Cached<Result<T, E>>
+    where
+        T: Fits<P>,
+        E: 'static,
+    {
+        block_on(self.0.0.traced().or_load(|| async { outside(load) }))
+    }
+}

@@ -1,0 +1,202 @@
+//! One key of a cache, by hand, with the directions of a [`Call`](crate::Call).
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `read` | reads, with and without a load |
+//! | `write` | writes that depend on nothing, or on the old value |
+//! | `tiers` | which values a handle takes |
+
+mod read;
+mod tiers;
+mod write;
+
+pub use read::TracedEntry;
+pub use tiers::{AllTiers, Fits, MemoryOnly};
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::base::{Error, Expiry, IntoTtl, PLAIN, Policy, PolicyRef, warn_once};
+use crate::codec::Coder;
+use crate::engine::{Cache, Mode, Request};
+use crate::key::{KeyBuf, TenantPrefix};
+use crate::tags::{Tags, bounded};
+
+/// One key of a cache, with directions: what a [`Call`](crate::Call) is for a cached function. Made by
+/// [`Cache::entry`]; nothing happens before one of its last methods is awaited.
+///
+/// ```
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// let id = 7;
+/// let visits: u64 = cache
+///     .entry(format!("visits:{id}"))
+///     .ttl("1h")
+///     .tag(format!("user:{id}"))
+///     .or_load(|| async { Ok::<_, Error>(0) })
+///     .await?;
+/// assert_eq!(visits, 0);
+///
+/// let visits = cache.entry("visits:7").tag("user:7").update(|old| Some(old.unwrap_or(0) + 1)).await?;
+/// assert_eq!(visits, Some(1_u64));
+///
+/// cache.evict_tag("user:7").await?;
+/// assert_eq!(cache.entry("visits:7").tag("user:7").get::<u64>().await?, None);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The directions can come in any order. [`ttl`](Self::ttl) takes precedence over the ttl of a
+/// [`policy`](Self::policy). Every write has a ticket, as every load has: an eviction that comes after the old
+/// value was read, or after the load began, wins.
+///
+/// Values have serde's traits, because they may go to a remote tier. [`Cache::local`] takes any `Clone` value.
+#[must_use = "an entry does nothing until one of its last methods is awaited"]
+pub struct CacheEntry<'c, P = AllTiers> {
+    cache: &'c Cache,
+    key: KeyBuf,
+    policy: Option<Policy>,
+    ttl: Option<Expiry>,
+    tags: Tags,
+    tenant: Option<Result<TenantPrefix, Error>>,
+    mode: Mode,
+    /// Whether the caller blocks its thread while it waits.
+    blocking: bool,
+    tiers: PhantomData<P>,
+}
+
+impl<P> fmt::Debug for CacheEntry<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheEntry").field("key", &self.key.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Cache {
+    /// Returns one key of this cache, with every direction that a [`Call`](crate::Call) has: see
+    /// [`CacheEntry`].
+    pub fn entry(&self, key: impl Into<KeyBuf>) -> CacheEntry<'_> {
+        CacheEntry::new(self, key)
+    }
+}
+
+impl<'c, P> CacheEntry<'c, P> {
+    pub(super) fn new(cache: &'c Cache, key: impl Into<KeyBuf>) -> Self {
+        Self {
+            cache,
+            key: key.into(),
+            policy: None,
+            ttl: None,
+            tags: Tags::new(),
+            tenant: None,
+            mode: Mode::Normal,
+            blocking: false,
+            tiers: PhantomData,
+        }
+    }
+
+    /// The caller blocks its thread while it waits.
+    pub(super) fn blocking(mut self) -> Self {
+        self.blocking = true;
+        self
+    }
+
+    /// Sets the time to live of the value that is stored: a [`Duration`](std::time::Duration), text such as
+    /// `"1m 30s"`, or `"never"`. Default: the policy's; without one, the cache's.
+    ///
+    /// Text that is not a duration changes nothing, and is reported once (to `tracing`, or to standard error).
+    pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
+        match ttl.into_ttl() {
+            Ok(ttl) => self.ttl = ttl,
+            Err(error) => warn_once("an entry keeps its policy's ttl", &error),
+        }
+        self
+    }
+
+    /// Adds a tag, which is stored with the value: [`evict_tag`](Cache::evict_tag) ends it. A read treats a
+    /// value without the tag as a miss, because evicting the tag would not end that value. Tags that are
+    /// longer than 256 bytes are cut to a hash.
+    pub fn tag(mut self, tag: impl AsRef<str>) -> Self {
+        self.tags.begin();
+        self.tags.text().literal(&bounded(tag.as_ref()));
+        self
+    }
+
+    /// Uses the entry of one tenant, as [`Cache::tenant`] does: the key has a separate value for each tenant.
+    ///
+    /// An empty name is refused: a load runs uncached, which is reported once, and everything else returns an
+    /// [`Error::Config`].
+    pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
+        self.tenant = Some(TenantPrefix::of(name.as_ref()));
+        self
+    }
+
+    /// Sets the policy: lifetimes, windows, timeouts, tags. Default: the cache's time to live, no other
+    /// options.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Loads now, in [`or_load`](Self::or_load) and [`or_refresh`](Self::or_refresh), and replaces the value in
+    /// every tier. Loads of the key that began earlier store nothing. Has no effect on other methods, nor after
+    /// [`bypass`](Self::bypass).
+    pub fn refresh(mut self) -> Self {
+        if self.mode != Mode::Bypass {
+            self.mode = Mode::Refresh;
+        }
+        self
+    }
+
+    /// Loads without the cache, in [`or_load`](Self::or_load) and [`or_refresh`](Self::or_refresh): neither
+    /// reads nor stores, and does not wait for other callers. Has no effect on other methods.
+    pub fn bypass(mut self) -> Self {
+        self.mode = Mode::Bypass;
+        self
+    }
+
+    /// The policy, if it is not the default one.
+    fn own_policy(&self) -> Option<Policy> {
+        let policy = self.policy.unwrap_or(PLAIN);
+        match self.ttl {
+            Some(ttl) => Some(policy.until(ttl)),
+            None => self.policy,
+        }
+    }
+
+    /// The request, with the default policy, and the entry's own policy.
+    fn plan(
+        self,
+        codec: Option<Coder>,
+        tenant: Option<&TenantPrefix>,
+    ) -> (Request, Option<Policy>) {
+        let policy = self.own_policy();
+        let mut request = Request::new(self.key, PolicyRef::Static(&PLAIN), codec);
+        self.tags.iter().for_each(|tag| request.tags.add(tag));
+        match (self.cache.prefix(), tenant) {
+            (Some(outer), Some(own)) => outer.of_inner(own).apply(&mut request),
+            (Some(prefix), None) | (None, Some(prefix)) => prefix.apply(&mut request),
+            (None, None) => {}
+        }
+        request.mode = self.mode;
+        request.blocking = self.blocking;
+        (request, policy)
+    }
+
+    /// The request of a method that does not load.
+    ///
+    /// # Errors
+    /// The tenant has no name.
+    fn request<T: Fits<P>>(mut self) -> Result<Request, Error> {
+        let tenant = self.tenant.take().transpose()?;
+        let (mut request, policy) = self.plan(T::coder(), tenant.as_ref());
+        request.mode = Mode::Normal;
+        if let Some(policy) = policy {
+            request.policy = PolicyRef::Own(Arc::new(policy));
+        }
+        Ok(request)
+    }
+}

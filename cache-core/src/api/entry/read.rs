@@ -1,0 +1,172 @@
+//! Reads of one key.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::{CacheEntry, Fits};
+use crate::base::{Cached, Error, KnownResult, PLAIN, PolicyRef, no_active_scope, warn_once};
+use crate::call::{Once, Owned, Rules, Work, reading};
+use crate::engine::{Mode, Trace};
+use crate::tags::Declared;
+
+impl<P> CacheEntry<'_, P> {
+    /// Returns the value; `None` if there is none, it is not fresh, it has another type, or it lacks one of the
+    /// [tags](Self::tag).
+    ///
+    /// # Errors
+    /// The memory tier has no value and the remote tier failed.
+    pub async fn get<T: Fits<P>>(self) -> Result<Option<T>, Error> {
+        let engine = &self.cache.engine;
+        let fixed = self.policy.map_or(PLAIN.tags, |policy| policy.tags);
+        if self.is_plain() {
+            let declared = Declared::new(fixed, &self.tags);
+            let hit = engine.first_look(self.key.id(), declared, &PLAIN, None, &mut false);
+            if let Some(hit) = hit {
+                return Ok(Some(hit.value));
+            }
+        }
+        engine.peek(&self.request::<T>()?, Trace::Read).await
+    }
+
+    /// Returns the value, like [`get`](Self::get), but without side effects: it is not counted, does not renew
+    /// the time to idle, does not keep the entry in memory, and does not promote a value of the remote tier.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn peek<T: Fits<P>>(self) -> Result<Option<T>, Error> {
+        let engine = &self.cache.engine;
+        engine.peek(&self.request::<T>()?, Trace::Nothing).await
+    }
+
+    /// Returns the value, or loads it: one load for any number of concurrent callers. See
+    /// [`Cache::get_or_load`](crate::Cache::get_or_load) for errors that are shared, and for cancellation.
+    ///
+    /// The load may borrow, so it cannot continue without its caller: options of the policy that need a load in
+    /// the background (`stale`, `early_refresh`, the rest of a load after its timeout) have no effect here. See
+    /// [`or_refresh`](Self::or_refresh).
+    ///
+    /// # Errors
+    /// The load's own. If the cache fails, the value is loaded.
+    pub async fn or_load<T, E, F, Fut>(self, load: F) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.read(Once(load)).await.value
+    }
+
+    /// Returns the value, or loads it, like [`or_load`](Self::or_load), for a load that owns its inputs: it may
+    /// run or continue in the background, so the policy's stale window, early refresh and timeouts apply.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Policy};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// const RATES: Policy = Policy::new().ttl(Duration::from_secs(60)).stale(Duration::from_secs(30));
+    /// let cache = Cache::builder().build()?;
+    /// let load = || async { Ok::<_, Error>(1.08_f64) };
+    /// assert_eq!(cache.entry("rates").policy(RATES).or_refresh(load).await?, 1.08);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`or_load`](Self::or_load).
+    pub async fn or_refresh<T, E, F, Fut>(self, load: F) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.read(Owned(load)).await.value
+    }
+
+    /// Returns the output of a read that may load together with its source and age.
+    pub fn traced(self) -> TracedEntry<Self> {
+        TracedEntry(self)
+    }
+
+    /// Whether a hit of memory is the whole answer: the key is the one in the memory tier, and no scope may hide
+    /// the cache.
+    fn is_plain(&self) -> bool {
+        let is_whole = self.tenant.is_none() && self.cache.prefix().is_none();
+        is_whole && !self.key.has_tags() && no_active_scope()
+    }
+
+    async fn read<T, E>(mut self, work: impl Work<Result<T, E>>) -> Cached<Result<T, E>>
+    where
+        T: Fits<P>,
+        E: 'static,
+    {
+        let tenant = self.tenant.take().transpose().unwrap_or_else(|error| {
+            // Otherwise all callers without a name would share the entries.
+            warn_once("loads by hand run uncached", &error);
+            self.mode = Mode::Bypass;
+            None
+        });
+        let (engine, codec) = (Arc::clone(&self.cache.engine), T::coder());
+        let (mut request, policy) = self.plan(codec, tenant.as_ref());
+        if request.mode == Mode::Normal && no_active_scope() {
+            // A hit does not allocate the policy.
+            let policy = policy.as_ref().unwrap_or(&PLAIN);
+            let tags = Declared::new(policy.tags, &request.tags);
+            let (id, early) = (request.key.id(), &mut request.drawn);
+            if let Some(hit) = engine.first_look(id, tags, policy, None, early) {
+                return hit.map(Ok);
+            }
+        }
+        if let Some(policy) = policy {
+            request.policy = PolicyRef::Own(Arc::new(policy));
+        }
+        let rules = Rules::by_hand(KnownResult::<T, E>::NEW, codec);
+        reading(engine, request, rules, work).await
+    }
+}
+
+/// An entry whose reads return a [`Cached`]: the output with its source and age. Made by
+/// [`CacheEntry::traced`].
+///
+/// ```
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error, Source};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// let load = || async { Ok::<_, Error>(7_u64) };
+/// assert_eq!(cache.entry("k").traced().or_load(load).await.source, Source::Loaded);
+/// assert_eq!(cache.entry("k").traced().or_load(load).await.source, Source::Memory);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "an entry does nothing until one of its last methods is awaited"]
+pub struct TracedEntry<C>(pub(in crate::api) C);
+
+impl<P> TracedEntry<CacheEntry<'_, P>> {
+    /// Returns the value, or loads it: see [`CacheEntry::or_load`].
+    pub async fn or_load<T, E, F, Fut>(self, load: F) -> Cached<Result<T, E>>
+    where
+        T: Fits<P>,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.0.read(Once(load)).await
+    }
+
+    /// Returns the value, or loads it: see [`CacheEntry::or_refresh`].
+    pub async fn or_refresh<T, E, F, Fut>(self, load: F) -> Cached<Result<T, E>>
+    where
+        T: Fits<P>,
+        E: 'static,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.0.read(Owned(load)).await
+    }
+}

@@ -1,0 +1,9 @@
+use larder::{Cache, Error};
+
+struct Row;
+
+async fn rows(cache: &Cache) -> Result<(), Error> {
+    cache.local().entry("row").insert(Row).await
+}
+
+fn main() {}
