@@ -1,6 +1,6 @@
 //! A value with its lifetime. Only this module computes freshness, from an entry and the clock.
 
-use std::any::Any;
+use std::any::{Any, TypeId, type_name};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -186,34 +186,68 @@ impl<T: ?Sized> Entry<T> {
     }
 }
 
+/// An entry without its value.
+pub(crate) struct EntryHeader {
+    pub(crate) life: Lifetime,
+    pub(crate) stamps: TagSnapshot,
+    pub(crate) key: SmolStr,
+    /// The last read, or the moment at which the entry was read from the store.
+    pub(crate) read: Timestamp,
+}
+
+impl EntryHeader {
+    pub(crate) fn around<V: CacheValue>(self, value: V) -> Stored {
+        let Self { life, stamps, key, read } = self;
+        let entry = Entry { life, marks: Marks::new(&life), stamps, key, value };
+        entry.touch(read);
+        Arc::new(entry)
+    }
+}
+
 /// An entry whose value type only its readers know.
 pub(crate) type Erased = Entry<dyn Value>;
 
 /// The operations on a value of unknown type.
 pub(crate) trait Value: Any + Send + Sync {
-    /// Makes an entry with the same value and another lifetime.
-    fn again(&self, entry: &Erased, life: Lifetime) -> Stored;
+    /// Makes an entry with a copy of the value.
+    fn copied(&self, header: EntryHeader) -> Stored;
+    /// Makes an entry of the value.
+    fn moved(self: Box<Self>, header: EntryHeader) -> Stored;
     /// The type's name, if the value may own heap memory.
     fn owner(&self) -> Option<&'static str>;
-
-    /// The type's name, for messages.
-    fn type_name(&self) -> &'static str;
+    /// The type.
+    fn value_type(&self) -> ValueType;
 }
 
 impl<V: CacheValue> Value for V {
-    fn again(&self, entry: &Erased, life: Lifetime) -> Stored {
-        let (stamps, key) = (entry.stamps.clone(), entry.key.clone());
-        let again = Entry { life, marks: Marks::new(&life), stamps, key, value: self.clone() };
-        again.touch(entry.read());
-        Arc::new(again)
+    fn copied(&self, header: EntryHeader) -> Stored {
+        header.around(self.clone())
+    }
+
+    fn moved(self: Box<Self>, header: EntryHeader) -> Stored {
+        header.around(*self)
     }
 
     fn owner(&self) -> Option<&'static str> {
-        std::mem::needs_drop::<V>().then(std::any::type_name::<V>)
+        std::mem::needs_drop::<V>().then(type_name::<V>)
     }
 
-    fn type_name(&self) -> &'static str {
-        std::any::type_name::<V>()
+    fn value_type(&self) -> ValueType {
+        ValueType::of::<V>()
+    }
+}
+
+/// The type of a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ValueType {
+    pub(crate) id: TypeId,
+    /// For messages.
+    pub(crate) name: &'static str,
+}
+
+impl ValueType {
+    pub(crate) fn of<V: 'static>() -> Self {
+        Self { id: TypeId::of::<V>(), name: type_name::<V>() }
     }
 }
 
@@ -239,13 +273,19 @@ impl Erased {
         self.value.owner()
     }
 
-    /// The name of the value's type.
-    pub(crate) fn type_name(&self) -> &'static str {
-        self.value.type_name()
+    /// The value's type.
+    pub(crate) fn kind(&self) -> ValueType {
+        self.value.value_type()
+    }
+
+    /// Whether the value has this type.
+    pub(crate) fn is(&self, kind: ValueType) -> bool {
+        self.kind().id == kind.id
     }
 
     /// Copies the entry with another lifetime. Calls the value's `Clone`, so never call this under a lock.
     pub(crate) fn with_life(&self, life: Lifetime) -> Stored {
-        self.value.again(self, life)
+        let (stamps, key, read) = (self.stamps.clone(), self.key.clone(), self.read());
+        self.value.copied(EntryHeader { life, stamps, key, read })
     }
 }

@@ -3,17 +3,17 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use super::body::{Body, Doing};
 use super::directed::{Directed, Directs, Own};
 use super::head::{CallState, Head, Look};
-use super::reading::Reading;
+use super::output::{Output, Running};
+use super::reading::{Reading, Served};
 use super::rules::{Rules, detached};
 use super::work::{Arguments, Work};
 use crate::base::{CacheValue, Cached, Shape, Source};
 use crate::codec::Coder;
-use crate::engine::{Engine, Judge};
+use crate::engine::{Engine, Fault, Judge, made};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
@@ -90,7 +90,9 @@ pub(crate) struct Begun<S: Shape> {
     own: Own,
     codec: Option<Coder>,
     /// There is none if the cache could not be used and the call ended with that error.
-    reading: Option<Reading<S>>,
+    reading: Option<Reading>,
+    rules: Rules<S>,
+    output: Option<Output<S>>,
 }
 
 // Nothing in it is pinned in place: what runs is boxed.
@@ -158,7 +160,7 @@ where
     }
 
     fn judge(&self) -> Judge {
-        (self.rules)().judge()
+        (self.rules)().values.judge()
     }
 
     #[inline]
@@ -295,21 +297,18 @@ where
         }
     }
     head.direct_ttl(&mut request);
-    let reading = match target.engine() {
-        Ok(engine) => Ok(Reading::new(engine, request, rules, body)),
-        Err(error) => Reading::uncached(error, &request, rules),
-    };
-    let (reading, refused) = match reading {
-        Ok(reading) => (Some(reading), None),
-        Err(value) => (None, Some(value)),
-    };
-    let begun = begun.insert(Box::new(Begun { key, tags, own, codec, reading }));
-    match refused {
-        Some(value) => {
-            let (source, age) = (Source::Refused, Duration::ZERO);
-            Poll::Ready(Cached { value, source, age })
+    let (reading, output) = (None, None);
+    let begun = begun.insert(Box::new(Begun { key, tags, own, codec, reading, rules, output }));
+    let run = Running::new(body, &begun.rules, &mut begun.output);
+    match Reading::of(&target, request, rules.of_reads(), &run) {
+        Ok(reading) => {
+            begun.reading = Some(reading);
+            rest(begun, body, cx)
         }
-        None => rest(begun, body, cx),
+        Err(error) => {
+            let refused = Served::Instead(Fault::Refused(error));
+            Poll::Ready(run.made(made(refused, Source::Refused)))
+        }
     }
 }
 
@@ -323,8 +322,8 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
-    match &mut begun.reading {
-        Some(reading) => reading.poll(body, cx),
-        None => Poll::Pending,
-    }
+    let Begun { reading, rules, output, .. } = begun;
+    let Some(reading) = reading else { return Poll::Pending };
+    let mut run = Running::new(body, rules, output);
+    reading.poll(&mut run, cx).map(|served| run.made(served))
 }

@@ -10,6 +10,7 @@ mod evict;
 mod fetch;
 mod head;
 mod load;
+mod output;
 mod put_target;
 mod reading;
 mod rules;

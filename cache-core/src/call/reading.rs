@@ -1,66 +1,102 @@
 //! A read with the body of its load: takes the engine's steps, and polls the body when the engine lets it load.
 //!
-//! This is compiled for each type of output; [`body`](super::body) has the code that is compiled for each
-//! function.
+//! It knows neither the function nor its types, so it is compiled once. [`output`](super::output) has the code that is
+//! compiled for each type of output, and [`body`](super::body) that for each function.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tracing::Span;
 
-use super::body::{Body, Doing};
+use super::body::Doing;
+use super::output::Running;
 use super::rules::Rules;
+use super::target::CacheRef;
 use super::work::Work;
-use crate::base::{BoxFuture, CacheValue, Cached, Error, Shape, Source};
-use crate::engine::{
-    Answer, Beat, Begun, Caller, Engine, Fault, Lead, Mode, NotLoaded, Request, Spans, Step, begin,
-    go_on, made, spawn,
+use crate::base::{
+    BoxFuture, CacheValue, Cached, Error, Policy, PolicyRef, Shape, SharedFailure, Source,
 };
+use crate::engine::{
+    Answer, Beat, Begun, Caller, Detached, Engine, Fault, Lead, Mode, ReadRules, Request, Seat,
+    Spans, Step, StoreDecision, begin, go_on, made, spawn,
+};
+use crate::entry::{Stored, Value};
 
-/// A load for the background.
-type Detached<V> = BoxFuture<'static, Result<V, NotLoaded>>;
+/// The body of a read's load.
+pub(crate) trait Run {
+    /// Whether the load can run with its own inputs.
+    fn detaches(&self) -> bool;
+    /// Its place among the items of a batch, if it is one.
+    fn seat(&self) -> Option<Arc<Seat>>;
+    /// Begins the load, if it has not begun. With `along`, the load can continue without the caller.
+    fn start(&mut self, along: bool);
+    /// Polls the running load. Must not be called again after it is ready.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// What the load has brought, in the poll in which it became ready.
+    fn outcome(&self, policy: &Policy) -> Outcome<'_>;
+    /// Takes the load for the background, in a new span, if it has not begun.
+    fn behind(&mut self, span: &mut dyn FnMut() -> Span, policy: &PolicyRef) -> Option<Detached>;
+    /// Takes the running load, if it can continue without the caller.
+    fn left(&mut self, span: &Span, policy: &PolicyRef) -> Option<Detached>;
+}
+
+/// What a load has brought.
+pub(crate) enum Outcome<'a> {
+    Value(&'a dyn Value, StoreDecision),
+    /// The load succeeded without a value.
+    Absent,
+    /// The load failed. The waiters get the copy of the failure, if there is one.
+    Failed(Option<SharedFailure>),
+}
+
+/// What the caller of a read gets.
+pub(crate) enum Served {
+    /// The output of its own load.
+    Own,
+    /// The value of an entry.
+    Entry(Stored),
+    Instead(Fault),
+}
 
 /// A read that the memory tier could not answer. Each poll borrows the body.
-pub(crate) struct Reading<S: Shape> {
-    state: State<S>,
+pub(crate) struct Reading {
+    state: State,
     /// `None` for the items of a batch, which are polled together, with the batch's beat.
     beat: Option<Beat>,
-    rules: Rules<S>,
+    policy: PolicyRef,
     spans: Option<Spans>,
     /// The span in which the load runs.
     span: Span,
 }
 
-// Nothing in it is pinned in place: what runs is boxed.
-impl<S: Shape> Unpin for Reading<S> {}
-
-enum State<S: Shape> {
+enum State {
     /// The engine looks for a value.
-    Begins(BoxFuture<'static, Step<S::Value>>),
+    Begins(BoxFuture<'static, Step>),
     /// The engine has told what to do.
-    Steps(Step<S::Value>),
+    Steps(Step),
     /// The body runs, and its result goes to the lead.
-    Loads(Box<Lead<S::Value>>),
+    Loads(Box<Lead>),
     /// The body runs without a cache.
     Bypasses,
     /// The value is stored.
-    Stores(BoxFuture<'static, ()>, Output<S>),
+    Stores(BoxFuture<'static, ()>),
     Done,
 }
 
-/// An output during a wait. The function's own output need not be `Send`, so only a value is held.
-enum Output<S: Shape> {
-    Value(Cached<S::Value>),
-    Absent(fn() -> S::Output),
-}
+/// Nothing in a body is pinned in place: what runs is boxed.
+struct Together<F>(F);
 
-impl<S: Shape> Output<S> {
-    fn made(self) -> Cached<S::Output> {
-        match self {
-            Self::Value(value) => value.map(S::join),
-            Self::Absent(absent) => made(absent(), Source::Loaded),
-        }
+impl<F> Unpin for Together<F> {}
+
+impl<F, O> Future for Together<F>
+where
+    F: FnMut(&mut Context<'_>) -> Poll<O>,
+{
+    type Output = O;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
+        (self.0)(cx)
     }
 }
 
@@ -76,21 +112,21 @@ where
     S::Value: CacheValue,
     W: Work<S::Output>,
 {
-    let mut body = Doing::Not(work);
-    let mut reading = Reading::new(engine, request, rules, &body);
-    poll_fn(move |cx| reading.poll(&mut body, cx))
+    let (mut body, mut output) = (Doing::Not(work), None);
+    let run = Running::new(&mut body, &rules, &mut output);
+    let mut reading = Reading::new(engine, request, rules.of_reads(), &run);
+    Together(move |cx: &mut Context<'_>| {
+        let mut run = Running::new(&mut body, &rules, &mut output);
+        reading.poll(&mut run, cx).map(|served| run.made(served))
+    })
 }
 
-impl<S> Reading<S>
-where
-    S: Shape,
-    S::Value: CacheValue,
-{
+impl Reading {
     pub(crate) fn new(
         engine: Arc<Engine>,
         request: Request,
-        rules: Rules<S>,
-        body: &dyn Body<S::Output>,
+        rules: ReadRules,
+        body: &dyn Run,
     ) -> Self {
         let seat = body.seat();
         let beat = seat.is_none().then(|| Beat::new(engine.clock()));
@@ -101,33 +137,41 @@ where
         // The items of a batch load together, in the batch's span.
         let spans = seat.is_none().then(|| Spans::new(&engine, request.site));
         let caller = Caller { detaches: body.detaches(), seat, pulse };
-        let state = match begin(engine, request, rules.values(), caller) {
+        let policy = request.policy.clone();
+        let state = match begin(engine, request, rules, caller) {
             Begun::Now(step) => State::Steps(step),
             Begun::Later(step) => State::Begins(step),
         };
-        Self { state, beat, rules, spans, span: Span::none() }
+        Self { state, beat, policy, spans, span: Span::none() }
     }
 
-    /// A read without a cache: a load, unless the policy makes that an error.
-    pub(crate) fn uncached(
-        error: Error,
-        request: &Request,
-        rules: Rules<S>,
-    ) -> Result<Self, S::Output> {
-        if let Some(refused) =
-            rules.refusal(&request.policy).filter(|_| request.mode != Mode::Bypass)
-        {
-            return Err(refused(error));
+    /// A read in the cache that `target` names. Without one, it is only a load.
+    ///
+    /// # Errors
+    /// Why there is no cache, if the policy makes that an error.
+    pub(crate) fn of(
+        target: &CacheRef,
+        request: Request,
+        rules: ReadRules,
+        body: &dyn Run,
+    ) -> Result<Self, Error> {
+        match target.engine() {
+            Ok(engine) => Ok(Self::new(engine, request, rules, body)),
+            Err(error) if request.mode != Mode::Bypass && rules.refuses(&request.policy) => {
+                Err(error)
+            }
+            Err(_) => {
+                let (state, policy) = (State::Bypasses, request.policy);
+                Ok(Self { state, beat: None, policy, spans: None, span: Span::none() })
+            }
         }
-        let (state, beat, spans, span) = (State::Bypasses, None, None, Span::none());
-        Ok(Self { state, beat, rules, spans, span })
     }
 
     pub(crate) fn poll(
         &mut self,
-        body: &mut dyn Body<S::Output>,
+        body: &mut dyn Run,
         cx: &mut Context<'_>,
-    ) -> Poll<Cached<S::Output>> {
+    ) -> Poll<Cached<Served>> {
         let Some(beat) = self.beat.take() else { return self.advance(body, cx) };
         let polled = beat.poll(cx, |cx| self.advance(body, cx));
         // A read that has ended may continue elsewhere, and must not count as parked.
@@ -136,11 +180,7 @@ where
     }
 
     /// Takes as many steps as it can.
-    fn advance(
-        &mut self,
-        body: &mut dyn Body<S::Output>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Cached<S::Output>> {
+    fn advance(&mut self, body: &mut dyn Run, cx: &mut Context<'_>) -> Poll<Cached<Served>> {
         loop {
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Begins(mut begins) => {
@@ -158,8 +198,8 @@ where
                 State::Loads(lead) => {
                     let span = &self.span;
                     match lead.enter(|| span.in_scope(|| body.poll(cx))) {
-                        Poll::Ready(output) => {
-                            if let Some(done) = self.loaded(lead, output) {
+                        Poll::Ready(()) => {
+                            if let Some(done) = self.loaded(lead, body) {
                                 return Poll::Ready(done);
                             }
                         }
@@ -173,13 +213,13 @@ where
                         body.poll(cx)
                     });
                     self.state = State::Bypasses;
-                    return polled.map(|output| made(output, Source::Bypassed));
+                    return polled.map(|()| made(Served::Own, Source::Bypassed));
                 }
-                State::Stores(mut stores, output) => {
+                State::Stores(mut stores) => {
                     if stores.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(output.made());
+                        return Poll::Ready(made(Served::Own, Source::Loaded));
                     }
-                    self.state = State::Stores(stores, output);
+                    self.state = State::Stores(stores);
                     return Poll::Pending;
                 }
                 State::Done => return Poll::Pending,
@@ -187,25 +227,21 @@ where
         }
     }
 
-    /// Takes a step of the engine. Returns the output if the read has ended.
-    fn take(
-        &mut self,
-        step: Step<S::Value>,
-        body: &mut dyn Body<S::Output>,
-    ) -> Option<Cached<S::Output>> {
+    /// Takes a step of the engine. Returns the answer if the read has ended.
+    fn take(&mut self, step: Step, body: &mut dyn Run) -> Option<Cached<Served>> {
         match step {
-            Step::Answer(answer) => return Some(self.output(answer)),
+            Step::Answer(answer) => return Some(served(answer)),
             Step::Refresh(hit, refresh) => {
                 if let Some(load) = self.behind(body) {
                     refresh.start(load);
                 }
-                return Some(hit.map(S::join));
+                return Some(hit.map(Served::Entry));
             }
             Step::Leave(answer, next) => {
                 if let Some(load) = self.behind(body) {
                     spawn(go_on(next, load));
                 }
-                return Some(self.output(answer));
+                return Some(served(answer));
             }
             Step::Load(lead) => {
                 self.begin();
@@ -220,29 +256,20 @@ where
         None
     }
 
-    /// The load has ended. Returns the output if the caller need not wait for the store.
-    fn loaded(
-        &mut self,
-        lead: Box<Lead<S::Value>>,
-        output: S::Output,
-    ) -> Option<Cached<S::Output>> {
-        let (rest, output) = match S::split(output) {
-            Ok(value) => {
-                let (value, rest) = lead.commit(value);
-                (rest, Output::Value(value))
+    /// The load has ended. Returns the answer if the caller need not wait for the store.
+    fn loaded(&mut self, lead: Box<Lead>, body: &dyn Run) -> Option<Cached<Served>> {
+        let rest = match body.outcome(&self.policy) {
+            Outcome::Value(value, decision) => lead.commit(value, decision),
+            Outcome::Absent => lead.absent(),
+            Outcome::Failed(failure) => {
+                let old = lead.fail(failure);
+                let own = || made(Served::Own, Source::Loaded);
+                return Some(old.map_or_else(own, |old| old.map(Served::Entry)));
             }
-            Err(output) => match S::absence(&output) {
-                Some(absent) => (lead.absent(), Output::Absent(absent)),
-                None => {
-                    let old = lead.fail(S::share(&output));
-                    let own = || made(output, Source::Loaded);
-                    return Some(old.map_or_else(own, |old| old.map(S::join)));
-                }
-            },
         };
         match rest {
-            Some(rest) => self.state = State::Stores(rest, output),
-            None => return Some(output.made()),
+            Some(rest) => self.state = State::Stores(rest),
+            None => return Some(made(Served::Own, Source::Loaded)),
         }
         None
     }
@@ -250,49 +277,42 @@ where
     /// The load is in progress. If the caller's time runs out, the load continues without it.
     fn waits(
         &mut self,
-        mut lead: Box<Lead<S::Value>>,
-        body: &mut dyn Body<S::Output>,
+        mut lead: Box<Lead>,
+        body: &mut dyn Run,
         cx: &mut Context<'_>,
-    ) -> Poll<Cached<S::Output>> {
+    ) -> Poll<Cached<Served>> {
         let Poll::Ready(answer) = lead.poll_timeout(cx) else {
             self.state = State::Loads(lead);
             return Poll::Pending;
         };
-        if let (Some(load), Some(detached)) = (body.left(), self.rules.detached) {
-            lead.goes_on(detached(load, self.span.clone()));
+        if let Some(load) = body.left(&self.span, &self.policy) {
+            lead.goes_on(load);
         }
-        Poll::Ready(self.output(answer))
+        Poll::Ready(served(answer))
     }
 
     /// The load for the background, which begins now.
-    fn behind(&mut self, body: &mut dyn Body<S::Output>) -> Option<Detached<S::Value>> {
-        let detached = self.rules.detached?;
-        let load = body.behind()?;
-        self.begin();
-        Some(detached(load, self.span.clone()))
+    fn behind(&mut self, body: &mut dyn Run) -> Option<Detached> {
+        let Self { spans, span, policy, .. } = self;
+        let mut begins = || {
+            begin_span(spans, span);
+            span.clone()
+        };
+        body.behind(&mut begins, policy)
     }
 
     /// Begins the load's span.
     fn begin(&mut self) {
-        if let Some(spans) = self.spans.take() {
-            self.span = spans.load(None);
-        }
+        begin_span(&mut self.spans, &mut self.span);
     }
+}
 
-    /// Makes the function's output.
-    fn output(&self, answer: Answer<S::Value>) -> Cached<S::Output> {
-        let rules = &self.rules;
-        answer.map(|value| {
-            let made = match value {
-                Ok(value) => Some(S::join(value)),
-                Err(Fault::Shared(failure)) => S::unshare(&failure),
-                Err(Fault::TimedOut) => rules.timed_out.map(|timed_out| timed_out()),
-                Err(Fault::Refused(error)) => rules.refused.map(|refused| refused(error)),
-            };
-            match made {
-                Some(output) => output,
-                None => unreachable!("the engine returns only what the rules of its caller allow"),
-            }
-        })
+fn begin_span(spans: &mut Option<Spans>, span: &mut Span) {
+    if let Some(spans) = spans.take() {
+        *span = spans.load(None);
     }
+}
+
+fn served(answer: Answer) -> Cached<Served> {
+    answer.map(|value| value.map_or_else(Served::Instead, Served::Entry))
 }

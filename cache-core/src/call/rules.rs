@@ -2,17 +2,66 @@
 
 use tracing::{Instrument, Span};
 
-use crate::base::{BoxFuture, CacheValue, Error, Policy, Shape, SharedFailure};
+use crate::base::{BoxFuture, CacheValue, Error, OnError, Policy, PolicyRef, Shape, SharedFailure};
 use crate::codec::Coder;
-use crate::engine::{Decide, Judge, NotLoaded, Terms, ValueRules};
+use crate::engine::{Decide, Detached, Judge, Loaded, NotLoaded, ReadRules, StoreDecision, Terms};
+use crate::entry::ValueType;
+
+/// A predicate on a value.
+type Asks<V> = Option<fn(&V) -> bool>;
+
+/// Which values are stored.
+pub(crate) struct ValueRules<V> {
+    /// Whether the value counts as `None` for `none_ttl`.
+    absent: Asks<V>,
+    keeps: Asks<V>,
+    unless: Asks<V>,
+}
+
+impl<V> Clone for ValueRules<V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for ValueRules<V> {}
+
+impl<V> ValueRules<V> {
+    const ALL: Self = Self { absent: None, keeps: None, unless: None };
+
+    pub(crate) fn verdict(&self, value: &V, policy: &Policy) -> StoreDecision {
+        let Self { absent, keeps, unless } = self;
+        if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
+            return StoreDecision::Drop;
+        }
+        match policy.none_ttl {
+            Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
+                true => StoreDecision::Drop,
+                false => StoreDecision::KeepFor(ttl),
+            },
+            _ => StoreDecision::Keep,
+        }
+    }
+}
+
+impl<V: 'static> ValueRules<V> {
+    /// The rules for a value that another function puts.
+    pub(crate) fn judge(self) -> Judge {
+        if self.absent.is_none() && self.keeps.is_none() && self.unless.is_none() {
+            return Judge::default();
+        }
+        Judge::new(move |value, policy| {
+            let value = value.downcast_ref::<V>();
+            value.map_or(StoreDecision::Keep, |value| self.verdict(value, policy))
+        })
+    }
+}
 
 /// The rules of one function that its [`Policy`](crate::Policy) cannot contain, because they depend on its
 /// types. Made by expansions.
 pub struct Rules<S: Shape, P = ()> {
     pub(crate) codec: Option<Coder>,
-    pub(crate) absent: Option<fn(&S::Value) -> bool>,
-    pub(crate) keeps: Option<fn(&S::Value) -> bool>,
-    pub(crate) unless: Option<fn(&S::Value) -> bool>,
+    pub(crate) values: ValueRules<S::Value>,
     pub(crate) terms: Option<fn(&S::Value, &mut Terms)>,
     pub(crate) timed_out: Option<fn() -> S::Output>,
     pub(crate) refused: Option<fn(Error) -> S::Output>,
@@ -22,7 +71,7 @@ pub struct Rules<S: Shape, P = ()> {
     pub(crate) paths: P,
     /// Converts a load without a caller for the engine. `None` if the output borrows, because such a load
     /// always has its caller.
-    pub(crate) detached: Option<Detached<S>>,
+    pub(crate) detached: Option<Detaching<S>>,
 }
 
 impl<S: Shape, P: Copy> Clone for Rules<S, P> {
@@ -53,54 +102,40 @@ where
 impl<S: Shape, P: Copy> Rules<S, P> {
     pub(crate) const fn of(_: S, codec: Option<Coder>, paths: P) -> Self {
         let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
-        Self {
-            codec,
-            absent: None,
-            keeps: None,
-            unless: None,
-            terms: None,
-            timed_out: None,
-            refused: None,
-            takes,
-            paths,
-            detached: None,
-        }
+        let (values, terms, timed_out, refused) = (ValueRules::ALL, None, None, None);
+        Self { codec, values, terms, timed_out, refused, takes, paths, detached: None }
     }
 
     /// The rules for a read, which does not know calls.
     pub(crate) const fn without_paths(self) -> Rules<S> {
-        let Self {
-            codec, absent, keeps, unless, terms, timed_out, refused, takes, detached, ..
-        } = self;
-        let paths = ();
-        Rules { codec, absent, keeps, unless, terms, timed_out, refused, takes, paths, detached }
+        let Self { codec, values, terms, timed_out, refused, takes, detached, .. } = self;
+        Rules { codec, values, terms, timed_out, refused, takes, paths: (), detached }
     }
 
-    /// The rules for the engine, which does not know outputs.
-    pub(crate) fn values(&self) -> ValueRules<S::Value> {
-        let Self { absent, keeps, unless, takes, .. } = *self;
+    /// The rules for the engine, which knows neither outputs nor values.
+    pub(crate) fn of_reads(&self) -> ReadRules {
         let (times_out, refuses) = (self.timed_out.is_some(), self.refused.is_some());
-        ValueRules { absent, keeps, unless, takes, times_out, refuses }
+        ReadRules { kind: ValueType::of::<S::Value>(), takes: self.takes, times_out, refuses }
     }
 
     /// Sets which values count as `None` for `none_ttl`.
     #[must_use]
     pub const fn absent(mut self, absent: Option<fn(&S::Value) -> bool>) -> Self {
-        self.absent = absent;
+        self.values.absent = absent;
         self
     }
 
     /// Stores only the values for which `keeps` is true.
     #[must_use]
     pub const fn keeps(mut self, keeps: fn(&S::Value) -> bool) -> Self {
-        self.keeps = Some(keeps);
+        self.values.keeps = Some(keeps);
         self
     }
 
     /// Does not store the values for which `unless` is true.
     #[must_use]
     pub const fn unless(mut self, unless: fn(&S::Value) -> bool) -> Self {
-        self.unless = Some(unless);
+        self.values.unless = Some(unless);
         self
     }
 
@@ -133,36 +168,38 @@ impl<S: Shape, P: Copy> Rules<S, P> {
 
     /// How a failing cache becomes an output under `policy`; `None`: the value is loaded.
     pub(crate) fn refusal(&self, policy: &Policy) -> Option<fn(Error) -> S::Output> {
-        self.refused.filter(|_| self.values().refuses(policy))
-    }
-}
-
-impl<S: Shape, P: Copy> Rules<S, P> {
-    /// The rules for a value that another function puts.
-    pub(crate) fn judge(self) -> Judge {
-        self.values().judge()
+        self.refused.filter(|_| policy.on_error == OnError::Fail)
     }
 }
 
 /// See [`detached`].
-pub(crate) type Detached<S> = fn(
+pub(crate) type Detaching<S> = fn(
     BoxFuture<'static, <S as Shape>::Output>,
     Span,
-) -> BoxFuture<'static, Result<<S as Shape>::Value, NotLoaded>>;
+    (ValueRules<<S as Shape>::Value>, PolicyRef),
+) -> Detached;
 
-/// Converts a load without a caller: of a failure only the shareable part is kept.
+/// Converts a load without a caller for the engine: of a failure only the shareable part is kept.
 pub(crate) fn detached<S>(
     load: BoxFuture<'static, S::Output>,
     span: Span,
-) -> BoxFuture<'static, Result<S::Value, NotLoaded>>
+    (rules, policy): (ValueRules<S::Value>, PolicyRef),
+) -> Detached
 where
     S: Shape<Output: 'static>,
     S::Value: CacheValue,
 {
     let load = load.instrument(span);
-    let failure = |output: S::Output| match S::absence(&output) {
-        Some(_) => NotLoaded::Absent,
-        None => NotLoaded::Failed(S::share(&output)),
-    };
-    Box::pin(async move { S::split(load.await).map_err(failure) })
+    Box::pin(async move {
+        match S::split(load.await) {
+            Ok(value) => {
+                let decision = rules.verdict(&value, &policy);
+                Ok(Loaded { value: Box::new(value), decision })
+            }
+            Err(output) => Err(match S::absence(&output) {
+                Some(_) => NotLoaded::Absent,
+                None => NotLoaded::Failed(S::share(&output)),
+            }),
+        }
+    })
 }

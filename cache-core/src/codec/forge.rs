@@ -28,7 +28,7 @@ impl Wire {
         forged: &Forged<'_>,
     ) -> Result<Vec<u8>, String> {
         let Forged { codec, compression, length, payload } = *forged;
-        let fingerprint = (coder::<T>().0.fingerprint)(codec);
+        let fingerprint = coder::<T>().fingerprint(codec);
         let form = Form { codec: codec.id(), fingerprint, compression, length };
         let head = postcard::to_stdvec(&(form, forever())).map_err(|error| error.to_string())?;
         self.seal.close(Place { namespace, key }, &[&head, payload].concat())
@@ -43,9 +43,10 @@ impl Wire {
     }
 
     pub(crate) fn read<T: RemoteValue>(&self, place: (&str, &str), bytes: &[u8]) -> Option<T> {
-        let opened = self.open(coder::<T>(), place, bytes).ok()?;
+        let coder = coder::<T>();
+        let opened = self.open(coder, place, bytes).ok()?;
         let payload: Cow<'_, [u8]> = opened.payload()?;
-        opened.codec.decode(&payload)
+        coder.read_as(&payload, opened.codec)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The serialization formats.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
@@ -7,8 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::bounded::{Bounded, Limits};
 use super::check::{Carried, Refused};
+use super::coder::Coder;
 use super::stack::roomy;
-use super::{RemoteValue, check, schema};
+use crate::entry::Value;
 
 /// The reason for a value that is not read back as it was written.
 const LOST: &str = "what is written is not read back as the same value";
@@ -109,12 +111,13 @@ impl Codec {
 
     /// Encodes a value if a reader gets the same value back. Reads the bytes back if that is in doubt, or if
     /// `always` is set.
-    pub(crate) fn encode<V: RemoteValue>(
+    pub(crate) fn encode(
         self,
-        value: &V,
+        coder: Coder,
+        value: &dyn Any,
         always: bool,
     ) -> Result<Vec<u8>, Refused> {
-        let schema = schema::of::<V>(self);
+        let schema = coder.schema(self);
         if !self.is_self_describing() && schema.asks {
             return Err(Refused::new(
                 "postcard can't read back a type that asks the bytes what they are (`untagged`, `tag = \"..\"`, \
@@ -127,20 +130,20 @@ impl Codec {
                  read a changed field as the old one",
             ));
         }
-        let Carried { elements, doubt } = check::carries(self, &schema.shapes, value)?;
-        let bytes = self.write(value)?;
+        let Carried { elements, doubt } = coder.carries(value, self, &schema.shapes)?;
+        let bytes = coder.write(value, self)?;
         if !Limits::of(&bytes).allow(elements) {
             let why = format!("{elements} elements that take no bytes are too many");
             return Err(Refused::new(why));
         }
         let doubt = doubt.or_else(|| (schema.asks || always).then(|| LOST.to_owned()));
         match doubt {
-            Some(why) if !self.reads_back::<V>(&bytes) => Err(Refused::new(why)),
+            Some(why) if !self.reads_back(coder, &bytes) => Err(Refused::new(why)),
             _ => Ok(bytes),
         }
     }
 
-    fn write<V: Serialize>(self, value: &V) -> Result<Vec<u8>, Refused> {
+    pub(super) fn write<V: Serialize>(self, value: &V) -> Result<Vec<u8>, Refused> {
         match self {
             Self::Postcard => postcard::to_stdvec(value).map_err(Refused::theirs),
             #[cfg(feature = "json")]
@@ -157,30 +160,33 @@ impl Codec {
 
     /// Whether the value that is read from `bytes` is written as the same bytes. The order does not count:
     /// that of a `HashMap` changes each time.
-    fn reads_back<V: RemoteValue>(self, bytes: &[u8]) -> bool {
+    fn reads_back(self, coder: Coder, bytes: &[u8]) -> bool {
         let sorted = |mut bytes: Vec<u8>| {
             bytes.sort_unstable();
             bytes
         };
-        let read = || self.decode::<V>(bytes).and_then(|value| self.write(&value).ok());
+        let read = || {
+            let value = self.decode(coder, bytes)?;
+            coder.write(&*value, self).ok()
+        };
         // A `Deserialize` that panics counts as one that fails.
         let again = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
         again.is_some_and(|again| again == bytes || sorted(again) == sorted(bytes.to_vec()))
     }
 
     /// Decodes a value, if `bytes` contains exactly one. Neither lengths nor depth are trusted.
-    pub(super) fn decode<V: RemoteValue>(self, bytes: &[u8]) -> Option<V> {
+    pub(super) fn decode(self, coder: Coder, bytes: &[u8]) -> Option<Box<dyn Value>> {
         let limits = Limits::of(bytes);
-        match self.read(bytes, &limits) {
+        match coder.read_within(bytes, self, &limits) {
             None if limits.spent_the_stack() => {
-                let again = || self.read(bytes, &Limits::on_own_stack(bytes));
+                let again = || coder.read_within(bytes, self, &Limits::on_own_stack(bytes));
                 roomy(again).flatten()
             }
             read => read,
         }
     }
 
-    fn read<V: DeserializeOwned>(self, bytes: &[u8], limits: &Limits) -> Option<V> {
+    pub(super) fn read<V: DeserializeOwned>(self, bytes: &[u8], limits: &Limits) -> Option<V> {
         match self {
             Self::Postcard => {
                 let mut from = postcard::Deserializer::from_bytes(bytes);

@@ -18,7 +18,7 @@ const MAP_ELEMENT: u64 = 16;
 const TAG: u64 = 8;
 
 /// The bytes on the heap. If a value refuses to be serialized, the part before the refusal counts.
-pub(crate) fn of<V: Serialize>(value: &V) -> u64 {
+pub(crate) fn of<V: Serialize + ?Sized>(value: &V) -> u64 {
     let mut heap = Heap { bytes: 0, inside: false };
     let _ = value.serialize(&mut heap);
     heap.bytes

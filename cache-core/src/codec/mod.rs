@@ -3,6 +3,7 @@
 //! | file | content |
 //! | --- | --- |
 //! | `wire` | the whole way: encoding, compression, seal |
+//! | `coder` | one type, erased: everything else here is compiled once for all types |
 //! | `format` | the codecs |
 //! | `check`, `compare` | values that a codec would write wrongly without an error |
 //! | `bounded`, `stack` | decoding that trusts neither lengths nor depth |
@@ -13,6 +14,7 @@
 
 mod bounded;
 mod check;
+mod coder;
 mod compare;
 mod compression;
 mod envelope;
@@ -27,6 +29,7 @@ mod seal;
 mod stack;
 mod wire;
 
+pub(crate) use coder::{Coder, coder};
 pub use compression::Compression;
 pub(crate) use envelope::{Envelope, WrittenAs};
 #[cfg(feature = "testing")]
@@ -38,62 +41,10 @@ pub use keys::EncryptionKeys;
 pub(crate) use seal::Seal;
 pub(crate) use wire::{Foreign, Wire};
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use smol_str::SmolStr;
 
-use crate::base::{CacheValue, Shape, Timestamp};
-use crate::entry::{Entry, Lifetime, Marks, Stored};
-use crate::tags::TagSnapshot;
-
-/// Encodes and decodes one type, with the type erased: the engine that uses it is compiled once.
-#[derive(Clone, Copy)]
-pub struct Coder(&'static Table);
-
-/// The bytes, and the codec that wrote them.
-type Encoded = (Codec, Vec<u8>);
-
-struct Table {
-    encode: fn(&dyn Any, Codec) -> Result<Encoded, String>,
-    decode: fn(&[u8], Codec, EntryHeader) -> Option<Stored>,
-    fingerprint: fn(Codec) -> u64,
-    heap: fn(&dyn Any) -> u64,
-}
-
-impl Coder {
-    /// The estimated heap memory of the value; 0 for a value of another type.
-    pub(crate) fn heap(self, value: &dyn Any) -> u64 {
-        (self.0.heap)(value)
-    }
-}
-
-impl std::fmt::Debug for Coder {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Coder")
-    }
-}
-
-/// An entry without its value.
-pub(crate) struct EntryHeader {
-    pub(crate) life: Lifetime,
-    pub(crate) stamps: TagSnapshot,
-    pub(crate) key: SmolStr,
-    /// When the entry was read from the store.
-    pub(crate) read: Timestamp,
-}
-
-impl EntryHeader {
-    pub(crate) fn around<V: CacheValue>(self, value: V) -> Stored {
-        let Self { life, stamps, key, read } = self;
-        let entry = Entry { life, marks: Marks::new(&life), stamps, key, value };
-        entry.touch(read);
-        Arc::new(entry)
-    }
-}
+use crate::base::{CacheValue, Shape};
 
 /// A value that the remote tier can store.
 ///
@@ -138,62 +89,13 @@ pub fn local() -> Option<Coder> {
     None
 }
 
-pub(crate) fn coder<V: RemoteValue>() -> Coder {
-    Coder(
-        const {
-            &Table {
-                encode: encode::<V>,
-                decode: decode::<V>,
-                fingerprint: |codec| schema::of::<V>(codec).fingerprint,
-                heap: |value| value.downcast_ref::<V>().map_or(0, heap::of),
-            }
-        },
-    )
-}
-
-/// Whether every value is read back before it is stored: in debug builds, and with the test kit.
-const READS_BACK: bool = cfg!(debug_assertions) || cfg!(feature = "testing");
-
-/// Encodes a value with the `preferred` codec, or with another one that can represent it.
-fn encode<V: RemoteValue>(value: &dyn Any, preferred: Codec) -> Result<Encoded, String> {
-    let value = value.downcast_ref::<V>().ok_or("the value is of another type")?;
-    let mut refusals = Vec::new();
-    for codec in preferred.and_others() {
-        match codec.encode(value, READS_BACK) {
-            Ok(bytes) => {
-                if let Some((_, why)) = refusals.first() {
-                    schema::falls_back::<V>(preferred, why, codec);
-                }
-                return Ok((codec, bytes));
-            }
-            Err(refused) => refusals.push((codec, refused)),
-        }
-    }
-    schema::refused::<V>(preferred, &refusals);
-    let reasons = refusals.iter().map(|(codec, refused)| format!("{codec:?}: {refused}"));
-    let reasons: Vec<String> = reasons.collect();
-    Err(format!(
-        "no codec can represent it ({}); change the type, or use `#[cached(local)]`",
-        reasons.join("; ")
-    ))
-}
-
 /// Encodes and decodes a value; returns the result and the codec.
 #[cfg(feature = "testing")]
 pub fn round_trip<V: RemoteValue>(
     value: &V,
     preferred: Codec,
 ) -> Result<(Codec, Option<V>), String> {
-    let (codec, bytes) = encode::<V>(value, preferred)?;
-    Ok((codec, codec.decode(&bytes)))
-}
-
-/// A `Deserialize` that panics over odd bytes counts as one that fails.
-fn decode<V: RemoteValue>(payload: &[u8], codec: Codec, frame: EntryHeader) -> Option<Stored> {
-    let decoded = catch_unwind(AssertUnwindSafe(|| codec.decode::<V>(payload)));
-    let Ok(Some(value)) = decoded else {
-        schema::misread::<V>(codec);
-        return None;
-    };
-    Some(frame.around(value))
+    let coder = coder::<V>();
+    let (codec, bytes) = coder.encode(value, preferred)?;
+    Ok((codec, coder.read_as(&bytes, codec)))
 }

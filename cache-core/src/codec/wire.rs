@@ -3,13 +3,13 @@
 use std::any::Any;
 use std::borrow::Cow;
 
+use super::Coder;
 use super::compression::{self, Compression, unpack};
 use super::envelope::{Envelope, Form, WrittenAs};
 use super::format::Codec;
 use super::seal::{Place, Seal};
-use super::{Coder, EntryHeader};
 use crate::base::Error;
-use crate::entry::Stored;
+use crate::entry::{EntryHeader, Stored};
 
 /// How many bytes a stored value may have in addition to the encoded value: for its header, which contains
 /// the tags.
@@ -75,7 +75,7 @@ impl Wire {
         envelope: &Envelope,
         value: &dyn Any,
     ) -> Result<Vec<u8>, String> {
-        let (codec, payload) = (coder.0.encode)(value, self.codec)?;
+        let (codec, payload) = coder.encode(value, self.codec)?;
         let length = payload.len();
         if length > self.limit {
             let limit = self.limit;
@@ -84,7 +84,7 @@ impl Wire {
         let (compression, payload) = self.compression.pack(payload);
         let form = Form {
             codec: codec.id(),
-            fingerprint: (coder.0.fingerprint)(codec),
+            fingerprint: coder.fingerprint(codec),
             compression,
             length: length as u64,
         };
@@ -153,7 +153,7 @@ impl Wire {
         let contents = self.seal.open(Place { namespace, key }, bytes).ok_or(Foreign::Damaged)?;
         let ((form, envelope), payload) = head(&contents).ok_or(Foreign::Damaged)?;
         let codec = Codec::of_id(form.codec).ok_or(Foreign::Damaged)?;
-        if form.fingerprint != (coder.0.fingerprint)(codec) {
+        if form.fingerprint != coder.fingerprint(codec) {
             return Err(Foreign::Schema);
         }
         if !usize::try_from(form.length).is_ok_and(|length| length <= self.limit) {
@@ -172,7 +172,7 @@ fn head(contents: &[u8]) -> Option<((Form, Envelope), usize)> {
 impl Opened<'_> {
     /// Decodes the entry; `None` if the payload does not match its header.
     pub(crate) fn decode(self, frame: EntryHeader) -> Option<Stored> {
-        (self.coder.0.decode)(&self.payload()?, self.codec, frame)
+        self.coder.decode(&self.payload()?, self.codec, frame)
     }
 
     pub(super) fn payload(&self) -> Option<Cow<'_, [u8]>> {

@@ -1,29 +1,43 @@
 //! What the engine answers to a caller. The engine knows values only: the function's body and its output stay
-//! with the caller, so the engine is compiled once for each type of value.
+//! with the caller. It does not know the type of a value either, so it is compiled once for all functions.
 
 use std::time::Duration;
 
 use super::lead::Lead;
 use super::refresh::Refresh;
+use super::verdict::StoreDecision;
 use crate::base::{BoxFuture, Cached, Error, SharedFailure, Source};
+use crate::entry::{Stored, Value};
 
 /// The next step of a caller.
-pub(crate) enum Step<V> {
+pub(crate) enum Step {
     /// Return this.
-    Answer(Answer<V>),
+    Answer(Answer),
     /// Return this, and start its refresh in the background.
-    Refresh(Cached<V>, Refresh<V>),
+    Refresh(Hit, Box<Refresh>),
     /// Load, and give the result to the lead.
-    Load(Box<Lead<V>>),
+    Load(Box<Lead>),
     /// Return this, because the time ran out before the load could begin. The next step is taken in the
     /// background.
-    Leave(Answer<V>, BoxFuture<'static, Step<V>>),
+    Leave(Answer, BoxFuture<'static, Step>),
     /// Load without the cache.
     Bypass,
 }
 
-/// A value, or why there is none.
-pub(crate) type Answer<V> = Cached<Result<V, Fault>>;
+/// An entry to serve. Its value has the type that the read requests.
+pub(crate) type Hit = Cached<Stored>;
+
+/// An entry, or why there is none.
+pub(crate) type Answer = Cached<Result<Stored, Fault>>;
+
+/// A value that a load in the background has brought.
+pub(crate) struct Loaded {
+    pub(crate) value: Box<dyn Value>,
+    pub(crate) decision: StoreDecision,
+}
+
+/// A load in the background.
+pub(crate) type Detached = BoxFuture<'static, Result<Loaded, NotLoaded>>;
 
 /// Why a read has no value, although the caller has not loaded.
 pub(crate) enum Fault {
@@ -43,8 +57,8 @@ pub(crate) enum NotLoaded {
     Absent,
 }
 
-impl<V> Step<V> {
-    pub(super) fn hit(hit: Cached<V>) -> Self {
+impl Step {
+    pub(super) fn hit(hit: Hit) -> Self {
         Self::Answer(hit.map(Ok))
     }
 

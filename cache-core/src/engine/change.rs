@@ -102,7 +102,7 @@ impl Engine {
             (Change::Keep, _) | (_, None) => true,
             (Change::Store(new), Some(memory)) => {
                 let terms = (&*request.policy, Duration::ZERO);
-                let entry = self.entry(request, ticket.of_entry(), new, terms);
+                let entry = self.entry(request, ticket.of_entry(), &new, terms);
                 let stored = ticket.commit_instead(held.as_ref(), memory, &entry);
                 if stored {
                     self.count_store(request.site);
@@ -150,7 +150,7 @@ impl Engine {
             Change::Remove => self.remove_remotely(request, in_memory).await,
             Change::Store(new) => {
                 let terms = (&*request.policy, Duration::ZERO);
-                let entry = self.entry(request, ticket.of_entry(), new, terms);
+                let entry = self.entry(request, ticket.of_entry(), &new, terms);
                 self.store_remotely(request, (codec, remote), (ticket, &found), &entry).await
             }
         }

@@ -7,13 +7,13 @@ use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::answer::{Answer, Fault};
+use super::answer::{Answer, Fault, Hit};
 use super::find::{Miss, ReadPurpose};
 use super::flight::{FlightLeader, FlightResult};
 use super::handle::Engine;
 use super::lookup::source;
 use super::read_context::ReadContext;
-use crate::base::{CacheValue, Cached, Policy, SharedFailure, Source};
+use crate::base::{Cached, Policy, SharedFailure, Source};
 use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
@@ -52,20 +52,20 @@ impl Engine {
     }
 }
 
-impl<V: CacheValue> ReadContext<V> {
+impl ReadContext {
     /// The memory tier's entry for this read, however old, if it may still be served.
     pub(super) fn fallback(&self, remote_failed: bool) -> Option<Stored> {
         self.engine.fallback(self.id, self.request.declared(), remote_failed)
     }
 
     /// The value of an entry that is served because no load has brought a newer one.
-    pub(super) fn served(&self, entry: &Stored) -> Option<Cached<V>> {
+    pub(super) fn served(&self, entry: &Stored) -> Option<Hit> {
         let source = source(entry.at(self.engine.clock.now()));
         self.cached(entry, source)
     }
 
     /// An old value for a caller whose timeout ended. Its load pauses for the policy's throttle.
-    pub(super) fn old_value(&self) -> Option<Cached<V>> {
+    pub(super) fn old_value(&self) -> Option<Hit> {
         if self.is_refresh() {
             return None;
         }
@@ -77,13 +77,11 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// An old value whose load failed recently, while the remote tier cannot be asked about it.
-    pub(super) fn resting(&self) -> Option<Cached<V>> {
+    pub(super) fn resting(&self) -> Option<Hit> {
         let engine = &self.engine;
         let now = engine.clock.now();
         let entry = self.fallback(engine.remote_fails()).filter(|entry| entry.rests(now))?;
-        let value = entry.value::<V>()?.clone();
-        let age = now.since(entry.life.created).unwrap_or_default();
-        Some(Cached { value, source: source(entry.at(now)), age })
+        self.cached(&entry, source(entry.at(now)))
     }
 
     /// Pauses the loads of the entry.
@@ -104,17 +102,17 @@ impl<V: CacheValue> ReadContext<V> {
             marks: Marks::new(&life),
             stamps: ticket.stamps.clone(),
             key: self.request.key.as_str().into(),
-            value: Failure { error: Arc::clone(failure), of: TypeId::of::<V>() },
+            value: Failure { error: Arc::clone(failure), of: self.rules.kind.id },
         });
         let _ = ticket.fill(self.engine.memory.as_ref(), &entry);
     }
 
     /// A cached failure.
-    pub(super) fn kept_failure(&self) -> Option<Answer<V>> {
+    pub(super) fn kept_failure(&self) -> Option<Answer> {
         self.request.policy.err_ttl?;
         let entry = self.fallback(self.engine.remote_fails())?;
         let failure = entry.value::<Failure>()?;
-        if failure.of != TypeId::of::<V>() || !(self.rules.takes)(&failure.error) {
+        if failure.of != self.rules.kind.id || !(self.rules.takes)(&failure.error) {
             return None;
         }
         self.tally().memory_hits();
@@ -130,7 +128,7 @@ impl<V: CacheValue> ReadContext<V> {
         ticket: &Ticket,
         missing: &Miss,
         purpose: ReadPurpose,
-    ) -> Option<Cached<V>> {
+    ) -> Option<Hit> {
         let old = (!self.is_refresh()).then(|| self.old(ticket, missing)).flatten();
         let entry = old?;
         let served = self.served(&entry)?;
@@ -150,7 +148,7 @@ impl<V: CacheValue> ReadContext<V> {
                 && self.engine.generations.current(&entry.stamps)
                 && entry.at(now) != Freshness::Expired
         });
-        let typed = |entry: &Stored| entry.value::<V>().is_some();
+        let typed = |entry: &Stored| entry.is(self.rules.kind);
         let kept = self.fallback(missing.remote_error.is_some()).filter(typed);
         kept.or_else(|| held.cloned())
     }

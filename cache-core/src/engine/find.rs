@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::Hit;
 use super::flight::{FlightLeader, FlightResult};
 use super::lookup::promote;
 use super::read_context::ReadContext;
 use crate::backend::VERSION_LEN;
-use crate::base::{BackendError, CacheValue, Cached, Source, Timestamp, boxed};
+use crate::base::{BackendError, Source, Timestamp, boxed};
 use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
@@ -22,11 +23,11 @@ pub(crate) enum ReadPurpose {
 }
 
 /// What the tiers have.
-pub(crate) enum RemoteLookup<V> {
-    Hit(Cached<V>),
+pub(crate) enum RemoteLookup {
+    Hit(Hit),
     /// The remote tier has a stale value, which is served while a refresh runs. The flight has landed with
     /// it.
-    Stale(Cached<V>),
+    Stale(Hit),
     Missing(Miss),
 }
 
@@ -60,14 +61,14 @@ impl ReadPurpose {
     }
 }
 
-impl<V: CacheValue> ReadContext<V> {
+impl ReadContext {
     /// Looks once more in every tier. A hit has landed the flight.
     pub(super) async fn find(
         &self,
         lead: &mut FlightLeader,
         ticket: &mut Ticket,
         purpose: ReadPurpose,
-    ) -> RemoteLookup<V> {
+    ) -> RemoteLookup {
         match self.find_here(lead, purpose) {
             Ok(Some(hit)) => RemoteLookup::Hit(hit),
             Ok(None) => RemoteLookup::Missing(Miss::default()),
@@ -83,7 +84,7 @@ impl<V: CacheValue> ReadContext<V> {
         &self,
         lead: &mut FlightLeader,
         purpose: ReadPurpose,
-    ) -> Result<Option<Cached<V>>, Coder> {
+    ) -> Result<Option<Hit>, Coder> {
         let codec = self.request.remote_codec(&self.engine);
         if self.is_refresh() {
             return codec.map_or(Ok(None), Err);
@@ -108,7 +109,7 @@ impl<V: CacheValue> ReadContext<V> {
         lead: &mut FlightLeader,
         ticket: &mut Ticket,
         purpose: ReadPurpose,
-    ) -> RemoteLookup<V> {
+    ) -> RemoteLookup {
         if self.is_refresh() {
             // A refresh does not read, but its value is judged by the fleet's generations.
             boxed(|| self.engine.stamp_remotely(&self.request, ticket, self.seat())).await;
@@ -125,7 +126,7 @@ impl<V: CacheValue> ReadContext<V> {
         entry: Stored,
         source: Source,
         purpose: ReadPurpose,
-    ) -> Option<Cached<V>> {
+    ) -> Option<Hit> {
         let hit = self.cached(&entry, source)?;
         match source {
             // Not a read: a refresh that another process has already done.
@@ -144,7 +145,7 @@ impl<V: CacheValue> ReadContext<V> {
         lead: &mut FlightLeader,
         ticket: &mut Ticket,
         purpose: ReadPurpose,
-    ) -> RemoteLookup<V> {
+    ) -> RemoteLookup {
         let engine = &self.engine;
         let found = engine.look_remote(&self.request, codec, ticket, self.seat()).await;
         lead.restamp(ticket);
@@ -191,7 +192,7 @@ impl<V: CacheValue> ReadContext<V> {
         error: BackendError,
         lead: &mut FlightLeader,
         purpose: ReadPurpose,
-    ) -> RemoteLookup<V> {
+    ) -> RemoteLookup {
         let entry = self
             .engine
             .unverified(self.id, self.request.declared())
@@ -204,7 +205,7 @@ impl<V: CacheValue> ReadContext<V> {
 
     /// For values in memory only: while the bus is down, no tier can verify them, so they are served. After
     /// the bus is back, entries that may have missed an eviction are loaded again.
-    fn find_unlinked(&self, lead: &mut FlightLeader, purpose: ReadPurpose) -> Option<Cached<V>> {
+    fn find_unlinked(&self, lead: &mut FlightLeader, purpose: ReadPurpose) -> Option<Hit> {
         let unlinked = !self.engine.generations.is_linked();
         let entry = self.engine.unverified(self.id, self.request.declared()).filter(|_| unlinked);
         self.hit(lead, entry?, Source::Memory, purpose)

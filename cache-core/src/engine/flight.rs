@@ -29,7 +29,8 @@ use crate::memory::{Ticket, Watch};
 use crate::tags::{Declared, Generations};
 
 const SHARDS: usize = 64;
-type FlightKey = (KeyId, TypeId);
+/// The key, the type of the value, and whether the caller blocks its thread.
+pub(super) type FlightKey = (KeyId, TypeId, bool);
 type Shard = HashMap<FlightKey, Arc<Flight>>;
 
 /// The end of a flight.

@@ -150,7 +150,7 @@ impl Engine {
         EntryInfo {
             tags: names(&entry.stamps),
             is_error: !is_value(entry),
-            type_name: is_value(entry).then(|| entry.type_name().to_owned()),
+            type_name: is_value(entry).then(|| entry.kind().name.to_owned()),
             ..EntryInfo::new(state, &entry.life, ends, (now, bytes))
         }
     }

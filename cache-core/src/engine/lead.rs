@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::answer::{Answer, NotLoaded, made};
+use super::answer::{Answer, Detached, Hit, Loaded, NotLoaded};
 use super::find::{Miss, ReadPurpose};
 use super::flight::{Flight, FlightLeader, FlightResult};
 use super::lease::Lease;
@@ -17,11 +17,9 @@ use super::spawn::{spawn, start_now};
 use super::store::FillTarget;
 use super::terms::Keep;
 use super::timeouts::Timeouts;
-use crate::base::{
-    BoxFuture, CacheValue, Cached, NoValue, PLAIN, SharedFailure, Source, Stopwatch, Timestamp,
-    boxed,
-};
-use crate::entry::Stored;
+use super::verdict::StoreDecision;
+use crate::base::{BoxFuture, NoValue, PLAIN, SharedFailure, Source, Stopwatch, Timestamp, boxed};
+use crate::entry::{Stored, Value};
 use crate::memory::{Committed, Superseded, Ticket};
 use crate::stats::log_failure;
 
@@ -34,11 +32,11 @@ pub(crate) struct Opening {
 }
 
 /// The right and the duty to load.
-pub(crate) struct Lead<V> {
+pub(crate) struct Lead {
     /// Renews the lease while the load runs.
     renewal: Option<BoxFuture<'static, Infallible>>,
     /// The answer for the caller when its time runs out.
-    timeout: Option<BoxFuture<'static, Answer<V>>>,
+    timeout: Option<BoxFuture<'static, Answer>>,
     patience: Option<Timeouts>,
     /// When `timeout` was polled.
     polled: Timestamp,
@@ -53,15 +51,15 @@ pub(crate) struct Lead<V> {
     waits: Option<Stopwatch>,
     /// Dropped after the lease: it has the seat in the batch, and the last item that leaves its seat ends the
     /// leases of all.
-    job: Arc<ReadContext<V>>,
+    job: Arc<ReadContext>,
 }
 
 /// What remains to do after a load, before the caller continues.
 pub(crate) type Rest = Option<BoxFuture<'static, ()>>;
 
-impl<V: CacheValue> Lead<V> {
+impl Lead {
     /// The load begins now.
-    pub(super) fn new(job: Arc<ReadContext<V>>, opening: Opening, mut fill: FillTarget) -> Self {
+    pub(super) fn new(job: Arc<ReadContext>, opening: Opening, mut fill: FillTarget) -> Self {
         job.tally().loads();
         let clock = &job.engine.clock;
         let (began, stopwatch) = (clock.now(), clock.stopwatch());
@@ -118,7 +116,7 @@ impl<V: CacheValue> Lead<V> {
 
     /// Renews the lease. Ready when the caller's time runs out: then it gets this answer, and the load is to
     /// [continue](Self::goes_on) without it.
-    pub(crate) fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Answer<V>> {
+    pub(crate) fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         if let Some(renewal) = &mut self.renewal
             && let Poll::Ready(never) = renewal.as_mut().poll(cx)
         {
@@ -136,7 +134,7 @@ impl<V: CacheValue> Lead<V> {
     }
 
     /// Continues a load that has begun, without its caller.
-    pub(crate) fn goes_on(self: Box<Self>, load: BoxFuture<'static, Result<V, NotLoaded>>) {
+    pub(crate) fn goes_on(self: Box<Self>, load: Detached) {
         if let Some(flight) = self.opening.leader.flight() {
             flight.goes_on();
         }
@@ -144,7 +142,7 @@ impl<V: CacheValue> Lead<V> {
     }
 
     /// Loads without a caller.
-    pub(super) async fn run(mut self: Box<Self>, load: BoxFuture<'static, Result<V, NotLoaded>>) {
+    pub(super) async fn run(mut self: Box<Self>, load: Detached) {
         (self.timeout, self.patience, self.waits) = (None, None, None);
         let mut load = boxed(|| self.nesting.clone().around(load));
         let loaded = poll_fn(|cx| match load.as_mut().poll(cx) {
@@ -152,7 +150,7 @@ impl<V: CacheValue> Lead<V> {
             Poll::Pending => self.poll_timeout(cx).map(|_| Err(NotLoaded::Failed(None))),
         });
         let rest = match loaded.await {
-            Ok(value) => self.commit(value).1,
+            Ok(Loaded { value, decision }) => self.commit(&*value, decision),
             Err(NotLoaded::Absent) => self.absent(),
             Err(NotLoaded::Failed(failure)) => {
                 drop(self.fail(failure));
@@ -166,28 +164,27 @@ impl<V: CacheValue> Lead<V> {
 
     /// The load has brought this value. Commits it in memory, if the policy keeps it and no eviction came, and
     /// answers the waiters. The rest is the write to the remote tier, if the caller is to wait for it.
-    pub(crate) fn commit(self: Box<Self>, value: V) -> (Cached<V>, Rest) {
+    pub(crate) fn commit(self: Box<Self>, value: &dyn Value, decision: StoreDecision) -> Rest {
         let Ended { job, opening, fill, cost, caller } = self.ended();
-        let rest = match job.keep(&value) {
+        let rest = match job.keep(decision, value) {
             Keep::No => {
                 // See `Lead::fill`.
                 drop(fill);
-                let value = value.clone();
                 job.pass_on(opening, value)
             }
             Keep::Under(policy) => {
                 let terms = (&*policy, cost);
                 let of = opening.ticket.of_entry();
-                let entry = job.engine.entry(&job.request, of, value.clone(), terms);
+                let entry = job.engine.entry(&job.request, of, value, terms);
                 job.commit(opening, fill, entry)
             }
         };
-        (made(value, Source::Loaded), caller.waits_for(&job, rest))
+        caller.waits_for(&job, rest)
     }
 
     /// The load failed. Returns an old value if there is one, and pauses its loads; otherwise all waiters get
     /// the failure.
-    pub(crate) fn fail(self: Box<Self>, failure: Option<SharedFailure>) -> Option<Cached<V>> {
+    pub(crate) fn fail(self: Box<Self>, failure: Option<SharedFailure>) -> Option<Hit> {
         let Ended { job, opening, fill, caller, .. } = self.ended();
         // See `Lead::fill`.
         drop(fill);
@@ -215,7 +212,7 @@ impl<V: CacheValue> Lead<V> {
         caller.waits_for(&job, rest)
     }
 
-    fn ended(self: Box<Self>) -> Ended<V> {
+    fn ended(self: Box<Self>) -> Ended {
         let Self { job, opening, fill, began, stopwatch, patience, polled, waits, .. } = *self;
         job.engine.loaded_in(&job.request, stopwatch.elapsed());
         let cost = job.engine.clock.now().since(began).unwrap_or_default();
@@ -229,8 +226,8 @@ impl<V: CacheValue> Lead<V> {
 }
 
 /// A load that has ended, and its cost.
-struct Ended<V> {
-    job: Arc<ReadContext<V>>,
+struct Ended {
+    job: Arc<ReadContext>,
     opening: Opening,
     fill: FillTarget,
     cost: Duration,
@@ -247,14 +244,14 @@ struct WaitingCaller {
 }
 
 impl WaitingCaller {
-    fn answered<V: CacheValue>(self, job: &ReadContext<V>, source: Source) {
+    fn answered(self, job: &ReadContext, source: Source) {
         if let Some(since) = self.since {
             job.answered(&since, source);
         }
     }
 
     /// The caller waits for `rest`, until its time runs out.
-    fn waits_for<V: CacheValue>(self, job: &Arc<ReadContext<V>>, rest: Rest) -> Rest {
+    fn waits_for(self, job: &Arc<ReadContext>, rest: Rest) -> Rest {
         let Some(mut rest) = rest else {
             self.answered(job, Source::Loaded);
             return None;
@@ -271,7 +268,7 @@ impl WaitingCaller {
     }
 }
 
-impl<V: CacheValue> ReadContext<V> {
+impl ReadContext {
     fn commit(self: &Arc<Self>, opening: Opening, fill: FillTarget, entry: Stored) -> Rest {
         let Opening { leader, ticket, .. } = opening;
         // Dropped first if the weigher panics: see `Lead::fill`.
@@ -347,7 +344,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// Returns a value that is not stored to the waiters.
-    fn pass_on(self: &Arc<Self>, opening: Opening, value: V) -> Rest {
+    fn pass_on(self: &Arc<Self>, opening: Opening, value: &dyn Value) -> Rest {
         let (of, terms) = (opening.ticket.of_entry(), (&PLAIN, Duration::ZERO));
         let entry = self.engine.entry(&self.request, of, value, terms);
         self.end(opening, FlightResult::Value(entry))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::Hit;
 use super::early::is_early;
 use super::find::TOLERANCE;
 use super::handle::Engine;
@@ -13,19 +14,19 @@ use super::table::Seat;
 use crate::backend::VERSION_LEN;
 use crate::base::{BackendError, CacheValue, Cached, Policy, Source, Timestamp, millis};
 use crate::codec;
-use crate::codec::{Coder, EntryHeader, Foreign};
-use crate::entry::{Erased, Freshness, Lifetime, Stored};
+use crate::codec::{Coder, Foreign};
+use crate::entry::{EntryHeader, Erased, Freshness, Lifetime, Stored, ValueType};
 use crate::key::KeyId;
 use crate::memory::Ticket;
 use crate::remote::Arrived;
 use crate::tags::{Declared, TagSnapshot, Validity};
 
 /// The result of a look at the memory tier.
-pub(crate) enum Lookup<V> {
+pub(crate) enum Lookup {
     /// A value to serve.
-    Hit(Cached<V>),
+    Hit(Hit),
     /// A value to serve while a refresh runs.
-    Renew(Cached<V>),
+    Renew(Hit),
     /// There is an entry, but evictions may have been missed: the remote tier must be asked.
     Unverified,
     /// There is an entry of this other type.
@@ -58,7 +59,6 @@ enum Verdict {
     Hit(Source, Duration),
     Renew(Source, Duration),
     Unverified,
-    Mistyped(&'static str),
     Nothing,
 }
 
@@ -85,10 +85,33 @@ impl Engine {
         site: Option<&'static Site>,
         early: &mut bool,
     ) -> Option<Cached<V>> {
-        let mut value = None;
-        match self.visit(id, tags, policy, false, &mut value) {
+        let hit = self.look_for(id, tags, policy, early)?;
+        self.counters.of(site).memory_hits();
+        Some(hit)
+    }
+
+    /// The same, without counting a hit. It takes no lock that a writer holds for long, and allocates nothing except in the
+    /// value's `Clone`, which runs under the guard of the memory tier. `tags` are those that the reader declares.
+    #[inline]
+    pub(crate) fn look_for<V: CacheValue>(
+        &self,
+        id: KeyId,
+        tags: Declared<'_>,
+        policy: &Policy,
+        early: &mut bool,
+    ) -> Option<Cached<V>> {
+        let memory = self.memory.as_ref()?;
+        // The verdict and the value are apart: to wrap the value again and again would cost a third of a hit.
+        let (mut verdict, mut value) = (Verdict::Nothing, None);
+        memory.with(id, |entry| {
+            let Some(found) = entry.value::<V>() else { return };
+            verdict = self.verdict(entry, tags, policy, false);
+            if let Verdict::Hit(Source::Memory, _) = verdict {
+                value = Some(found.clone());
+            }
+        });
+        match verdict {
             Verdict::Hit(source @ Source::Memory, age) => {
-                self.counters.of(site).memory_hits();
                 value.map(|value| Cached { value, source, age })
             }
             Verdict::Renew(Source::Memory, _) => {
@@ -99,59 +122,41 @@ impl Engine {
         }
     }
 
-    /// One look at the memory tier, without a lock that a writer holds for long, and without an allocation
-    /// except in the value's `Clone`. `tags` are those that the reader declares. `drawn`: this reader was
-    /// chosen to refresh the entry early.
-    #[inline]
-    pub(crate) fn look<V: CacheValue>(
+    /// One look at the memory tier, also for old values. `drawn`: this reader was chosen to refresh the entry early.
+    pub(crate) fn look(
         &self,
         id: KeyId,
-        tags: Declared<'_>,
+        (tags, kind): (Declared<'_>, ValueType),
         policy: &Policy,
         drawn: bool,
-    ) -> Lookup<V> {
-        let mut value = None;
-        match (self.visit(id, tags, policy, drawn, &mut value), value) {
-            (Verdict::Hit(source, age), Some(value)) => Lookup::Hit(Cached { value, source, age }),
-            (Verdict::Renew(source, age), Some(value)) => {
-                Lookup::Renew(Cached { value, source, age })
-            }
-            (Verdict::Unverified, _) => Lookup::Unverified,
-            (Verdict::Mistyped(found), _) => Lookup::Mistyped(found),
-            _ => Lookup::Nothing,
+    ) -> Lookup {
+        let Some(entry) = self.memory.as_ref().and_then(|memory| memory.get(id)) else {
+            return Lookup::Nothing;
+        };
+        let found = entry.kind();
+        if found.id != kind.id {
+            return match self.usable(&entry, tags, self.clock.now()) {
+                Ok(_) => Lookup::Mistyped(found.name),
+                Err(Verdict::Unverified) => Lookup::Unverified,
+                Err(_) => Lookup::Nothing,
+            };
+        }
+        match self.verdict(&entry, tags, policy, drawn) {
+            Verdict::Hit(source, age) => Lookup::Hit(Cached { value: entry, source, age }),
+            Verdict::Renew(source, age) => Lookup::Renew(Cached { value: entry, source, age }),
+            Verdict::Unverified => Lookup::Unverified,
+            Verdict::Nothing => Lookup::Nothing,
         }
     }
 
-    /// Looks at an entry under the guard of the memory tier, and clones its value into `value` if it may be served. The
-    /// verdict and the value are apart: to wrap the value again and again would cost a third of a hit.
+    /// How an entry of the right type may be served.
     #[inline]
-    fn visit<V: CacheValue>(
-        &self,
-        id: KeyId,
-        tags: Declared<'_>,
-        policy: &Policy,
-        drawn: bool,
-        value: &mut Option<V>,
-    ) -> Verdict {
-        let Some(memory) = &self.memory else { return Verdict::Nothing };
-        let mut verdict = Verdict::Nothing;
-        memory.with(id, |entry| {
-            let now = self.clock.now();
-            verdict = match self.usable(entry, tags, now) {
-                Ok(freshness) => match entry.value::<V>() {
-                    Some(found) => {
-                        let served = self.served(entry, freshness, (now, drawn), policy);
-                        if let Verdict::Hit(..) | Verdict::Renew(..) = served {
-                            *value = Some(found.clone());
-                        }
-                        served
-                    }
-                    None => Verdict::Mistyped(entry.value.type_name()),
-                },
-                Err(verdict) => verdict,
-            };
-        });
-        verdict
+    fn verdict(&self, entry: &Erased, tags: Declared<'_>, policy: &Policy, drawn: bool) -> Verdict {
+        let now = self.clock.now();
+        match self.usable(entry, tags, now) {
+            Ok(freshness) => self.served(entry, freshness, (now, drawn), policy),
+            Err(verdict) => verdict,
+        }
     }
 
     /// The freshness of an entry that may be used now.

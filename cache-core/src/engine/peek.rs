@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::handle::Engine;
 use super::life::is_value;
-use super::lookup::{Lookup, promote};
+use super::lookup::promote;
 use super::request::Request;
 use super::scope;
 use super::scope::Seen;
 use super::site::Site;
 use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
-use crate::base::{CacheValue, Error, Expiry, PLAIN, Pattern, Source};
+use crate::base::{CacheValue, Error, Expiry, PLAIN, Pattern};
 use crate::entry::{Freshness, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
@@ -165,13 +165,8 @@ impl Engine {
         if trace == Trace::Nothing {
             return self.peek_verified(id, request.declared())?.value::<T>().cloned();
         }
-        match self.look::<T>(id, request.declared(), &PLAIN, false) {
-            Lookup::Hit(hit) if hit.source == Source::Memory => {
-                self.counters.of(request.site).memory_hits();
-                Some(hit.value)
-            }
-            _ => None,
-        }
+        let hit = self.first_look(id, request.declared(), &PLAIN, request.site, &mut false)?;
+        Some(hit.value)
     }
 
     fn fresh_value<T: CacheValue>(&self, entry: Option<Stored>) -> Option<T> {

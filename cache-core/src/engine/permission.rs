@@ -12,7 +12,7 @@ use super::lookup::{Found, promote};
 use super::nesting::Nesting;
 use super::read_context::ReadContext;
 use super::store::FillTarget;
-use crate::base::{BackendError, CacheValue, Error, Source, Stampede, boxed};
+use crate::base::{BackendError, Error, Source, Stampede, boxed};
 use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
@@ -39,9 +39,9 @@ enum WritePermission {
     Served(Stored),
 }
 
-impl<V: CacheValue> ReadContext<V> {
+impl ReadContext {
     /// Lets the leader load, unless another process brings the value or the policy forbids a load.
-    pub(super) async fn permitted(self: Arc<Self>, mut opening: Opening) -> Step<V> {
+    pub(super) async fn permitted(self: Arc<Self>, mut opening: Opening) -> Step {
         let fill = match self.permission_here(&opening.missing) {
             Ok(fill) => fill,
             Err(codec) => match boxed(|| self.permission(codec, &mut opening)).await {
@@ -67,7 +67,7 @@ impl<V: CacheValue> ReadContext<V> {
 
     /// The cache failed, and the policy forbids a load without it: serves an old value if there is one;
     /// otherwise all waiters get the error.
-    fn refused(&self, opening: Opening, error: BackendError) -> Step<V> {
+    fn refused(&self, opening: Opening, error: BackendError) -> Step {
         let Opening { mut leader, ticket, missing, purpose } = opening;
         if let Some(served) = self.old_instead(&mut leader, &ticket, &missing, purpose) {
             return Step::hit(served);

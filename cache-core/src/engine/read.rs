@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::answer::{Answer, Fault, Step, made};
+use super::answer::{Answer, Fault, Hit, Step, made};
 use super::find::{Miss, ReadPurpose, RemoteLookup};
 use super::flight::{Candidate, Flight, FlightLeader, FlightResult, Joins, Role, Turn};
 use super::handle::Engine;
@@ -16,10 +16,10 @@ use super::request::{Mode, Request};
 use super::scope::ReadRoute;
 use super::store::FillTarget;
 use super::timeouts::{Timeouts, WaitOutcome};
-use super::verdict::ValueRules;
+use super::verdict::ReadRules;
 use super::{nesting, scope};
 use crate::base::{
-    BoxFuture, CacheValue, Cached, Elapsed, Error, Source, Stampede, Stopwatch, Timestamp, boxed,
+    BoxFuture, Cached, Elapsed, Error, Source, Stampede, Stopwatch, Timestamp, boxed,
     no_active_scope, warn_once,
 };
 use crate::codec::Coder;
@@ -27,18 +27,18 @@ use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
 
 /// The first step of a read, which most reads can take immediately. Otherwise it is awaited.
-pub(crate) enum Begun<V> {
-    Now(Step<V>),
-    Later(BoxFuture<'static, Step<V>>),
+pub(crate) enum Begun {
+    Now(Step),
+    Later(BoxFuture<'static, Step>),
 }
 
 /// Begins a read: looks in all tiers, waits for the loads of others, and tells the caller what to do.
-pub(crate) fn begin<V: CacheValue>(
+pub(crate) fn begin(
     engine: Arc<Engine>,
     request: Request,
-    rules: ValueRules<V>,
+    rules: ReadRules,
     caller: Caller,
-) -> Begun<V> {
+) -> Begun {
     if request.mode == Mode::Bypass {
         return Begun::Now(Step::Bypass);
     }
@@ -47,8 +47,8 @@ pub(crate) fn begin<V: CacheValue>(
 }
 
 /// The result of waiting for another caller's load.
-enum Joined<V> {
-    Done(Answer<V>),
+enum Joined {
+    Done(Answer),
     /// None: the read decides again what to do.
     Again,
     /// The other load waits for the caller's own.
@@ -64,8 +64,8 @@ struct How {
 }
 
 /// What a read does after it has looked at the memory tier.
-enum Next<V> {
-    Step(Step<V>),
+enum Next {
+    Step(Step),
     /// Asks the remote tier, as a leader.
     Ask(FlightLeader, Ticket, Coder),
     /// Waits for another caller's load; for its end only, if the flag is set.
@@ -83,9 +83,9 @@ struct Failing {
     alone: bool,
 }
 
-impl<V: CacheValue> ReadContext<V> {
+impl ReadContext {
     /// Begins in a scope (a transaction, or where the cache is off).
-    async fn routed(mut self: Arc<Self>) -> Step<V> {
+    async fn routed(mut self: Arc<Self>) -> Step {
         match scope::way(&self.engine, &self.request).await {
             ReadRoute::Through => {}
             ReadRoute::InTransaction(open) => {
@@ -105,7 +105,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// A value that the read's own transaction has stored.
-    fn own(&self, entry: &Stored) -> Step<V> {
+    fn own(&self, entry: &Stored) -> Step {
         match self.cached(entry, Source::Memory) {
             Some(own) => {
                 self.tally().memory_hits();
@@ -115,7 +115,7 @@ impl<V: CacheValue> ReadContext<V> {
         }
     }
 
-    fn begin(self: Arc<Self>) -> Begun<V> {
+    fn begin(self: Arc<Self>) -> Begun {
         if let Err(error) = self.request.policy.check() {
             warn_once("calls with this policy run uncached", &error.into());
             return Begun::Now(Step::Bypass);
@@ -138,7 +138,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// Counts an answer. A load is counted when it ends.
-    fn counted(&self, mut step: Step<V>, waits: Stopwatch) -> Step<V> {
+    fn counted(&self, mut step: Step, waits: Stopwatch) -> Step {
         match &mut step {
             Step::Load(lead) => lead.answers(waits),
             step => step.source().into_iter().for_each(|source| self.answered(&waits, source)),
@@ -158,7 +158,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// What comes after a look at the memory tier.
-    fn next(self: &Arc<Self>, failing: &mut Failing, patience: Timeouts) -> Next<V> {
+    fn next(self: &Arc<Self>, failing: &mut Failing, patience: Timeouts) -> Next {
         let (leader, ticket) = match self.role(failing.alone) {
             Role::Lead(leader, ticket) => (leader, ticket),
             Role::Wait(flight) => return Next::Wait(flight, false),
@@ -187,7 +187,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// Asks the remote tier, or waits for the load of another caller and looks again.
-    async fn go_on(self: &Arc<Self>, mut next: Next<V>, mut patience: Timeouts) -> Step<V> {
+    async fn go_on(self: &Arc<Self>, mut next: Next, mut patience: Timeouts) -> Step {
         let mut failing = Failing::default();
         // A flight that is in progress when a read begins is older than the read.
         let mut older = self.is_strict();
@@ -225,7 +225,7 @@ impl<V: CacheValue> ReadContext<V> {
         mut ticket: Ticket,
         codec: Coder,
         mut patience: Timeouts,
-    ) -> Step<V> {
+    ) -> Step {
         let purpose = ReadPurpose::Answer { stale: self.may_refresh() };
         let find = boxed(|| self.find_there(codec, &mut leader, &mut ticket, purpose));
         let found = match self.patiently(find, &mut patience).await {
@@ -247,7 +247,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// Lets the caller load. If the caller has a timeout, everything from here on can continue without it.
-    async fn open(self: &Arc<Self>, opening: Opening, mut patience: Timeouts) -> Step<V> {
+    async fn open(self: &Arc<Self>, opening: Opening, mut patience: Timeouts) -> Step {
         let job = Arc::clone(self);
         if !self.may_go_on(patience) {
             return job.permitted(opening).await;
@@ -274,7 +274,7 @@ impl<V: CacheValue> ReadContext<V> {
         How { queues, older }: How,
         failing: &mut Failing,
         patience: &mut Timeouts,
-    ) -> Joined<V> {
+    ) -> Joined {
         let waited = {
             let Ok(_waiting) = nesting::wait_for(flight) else { return Joined::Circle };
             let _aside = self.aside();
@@ -313,7 +313,7 @@ impl<V: CacheValue> ReadContext<V> {
         flight: &Arc<Flight>,
         failing: &mut Failing,
         patience: &mut Timeouts,
-    ) -> Joined<V> {
+    ) -> Joined {
         if failing.turn.is_some() || failing.alone {
             return Joined::Again;
         }
@@ -346,7 +346,7 @@ impl<V: CacheValue> ReadContext<V> {
         }
     }
 
-    fn taken(&self, landing: FlightResult) -> Joined<V> {
+    fn taken(&self, landing: FlightResult) -> Joined {
         self.take(landing).map_or(Joined::Again, Joined::Done)
     }
 
@@ -360,13 +360,13 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// Serves the memory tier's value, with a refresh if it is time for one.
-    fn serve(self: &Arc<Self>, drawn: bool) -> Option<Step<V>> {
+    fn serve(self: &Arc<Self>, drawn: bool) -> Option<Step> {
         let engine = &self.engine;
         if let Some(site) = self.request.site {
-            site.caches::<V>();
+            site.caches(self.rules.kind);
         }
         let (tags, policy) = (self.request.declared(), &self.request.policy);
-        let step = match engine.look::<V>(self.id, tags, policy, drawn) {
+        let step = match engine.look(self.id, (tags, self.rules.kind), policy, drawn) {
             Lookup::Hit(hit) => Some(Step::hit(hit)),
             Lookup::Renew(hit) if self.may_refresh() => Some(self.with_refresh(hit)),
             // Fresh, and only early: served anyway.
@@ -401,7 +401,7 @@ impl<V: CacheValue> ReadContext<V> {
         if self.request.policy.stampede != Stampede::Off && !alone {
             return self.join(self.caller.pulse.clone());
         }
-        let key = self.request.flight::<V>(self.id);
+        let key = self.request.flight(self.id, self.rules.kind);
         let ticket = self.request.ticket(&self.engine, self.id);
         Role::Lead(FlightLeader::alone(&self.engine.flights, key), ticket)
     }
@@ -409,7 +409,7 @@ impl<V: CacheValue> ReadContext<V> {
     /// `pulse` tells whether the caller is polled, if the caller leads.
     fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
         let (engine, policy) = (&self.engine, &self.request.policy);
-        let key = self.request.flight::<V>(self.id);
+        let key = self.request.flight(self.id, self.rules.kind);
         let issue = || self.request.ticket(engine, self.id);
         let (now, lease) = (engine.clock.now(), policy.lease);
         let joins = Joins {
@@ -429,7 +429,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// Converts the result of a landed flight for a waiter.
-    fn take(&self, landing: FlightResult) -> Option<Answer<V>> {
+    fn take(&self, landing: FlightResult) -> Option<Answer> {
         let taken = match landing {
             FlightResult::Value(entry) => {
                 let served = self.served(&entry)?;
@@ -459,7 +459,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// Serves a value with the one background refresh of its entry, unless one is in progress.
-    fn with_refresh(self: &Arc<Self>, hit: Cached<V>) -> Step<V> {
+    fn with_refresh(self: &Arc<Self>, hit: Hit) -> Step {
         let Role::Lead(leader, ticket) = self.join(None) else { return Step::hit(hit) };
         let early = hit.source == Source::Memory;
         let fresh = early.then(|| self.engine.clock.now().before(hit.age));
@@ -467,6 +467,6 @@ impl<V: CacheValue> ReadContext<V> {
             self.tally().early_refreshes();
         }
         let (job, purpose) = (Arc::clone(self), ReadPurpose::Renew { fresh });
-        Step::Refresh(hit, Refresh { job, leader, ticket, purpose })
+        Step::Refresh(hit, Box::new(Refresh { job, leader, ticket, purpose }))
     }
 }

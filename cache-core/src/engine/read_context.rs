@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use smol_str::SmolStr;
 
+use super::answer::Hit;
 use super::early::jittered;
 use super::handle::Engine;
 use super::pulse::Pulse;
@@ -13,18 +14,18 @@ use super::request::{Mode, Request};
 use super::scope::OpenTransaction;
 use super::table::{Aside, Seat};
 use super::terms::Keep;
-use super::verdict::ValueRules;
-use crate::base::{CacheValue, Cached, Policy, Source};
-use crate::entry::{Entry, Lifetime, Marks, Stored};
+use super::verdict::{ReadRules, StoreDecision};
+use crate::base::{Cached, Policy, Source};
+use crate::entry::{EntryHeader, Lifetime, Stored, Value};
 use crate::key::KeyId;
 use crate::stats::Tally;
 use crate::tags::TagSnapshot;
 
 /// One read of one key, without the body of its load. Everything that works for the read shares it.
-pub(crate) struct ReadContext<V> {
+pub(crate) struct ReadContext {
     pub(super) engine: Arc<Engine>,
     pub(super) request: Request,
-    pub(super) rules: ValueRules<V>,
+    pub(super) rules: ReadRules,
     pub(super) id: KeyId,
     pub(super) caller: Caller,
     /// The transaction to which it belongs: until the commit only that one sees the loaded value.
@@ -43,11 +44,11 @@ pub(crate) struct Caller {
     pub(crate) pulse: Option<Arc<Pulse>>,
 }
 
-impl<V: CacheValue> ReadContext<V> {
+impl ReadContext {
     pub(crate) fn new(
         engine: Arc<Engine>,
         request: Request,
-        rules: ValueRules<V>,
+        rules: ReadRules,
         caller: Caller,
     ) -> Self {
         let id = request.key.id();
@@ -80,30 +81,30 @@ impl<V: CacheValue> ReadContext<V> {
         self.engine.memory.is_none() && self.request.remote_codec(&self.engine).is_some()
     }
 
-    /// The entry's value, if it has this read's type.
-    pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Cached<V>> {
-        let value = entry.value::<V>()?.clone();
+    /// The entry, if its value has this read's type.
+    pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Hit> {
+        let value = Arc::clone(entry);
         let age = self.engine.clock.now().since(entry.life.created).unwrap_or_default();
-        Some(Cached { value, source, age })
+        entry.is(self.rules.kind).then_some(Cached { value, source, age })
     }
 
-    /// The policy's decision about a loaded value.
-    pub(super) fn keep(&self, value: &V) -> Keep {
-        self.request.keep(self.rules.verdict(value, &self.request.policy), value)
+    /// Whether a loaded value is stored, after the decision of the function's rules about it.
+    pub(super) fn keep(&self, decision: StoreDecision, value: &dyn Value) -> Keep {
+        self.request.keep(decision, value)
     }
 }
 
 impl Engine {
     /// An entry of the request's key for a value whose load took `cost`, with the generations from before the
     /// load.
-    pub(crate) fn entry<V: CacheValue>(
+    pub(crate) fn entry(
         &self,
         request: &Request,
         (key, stamps): (SmolStr, TagSnapshot),
-        value: V,
+        value: &dyn Value,
         (policy, cost): (&Policy, Duration),
     ) -> Stored {
-        self.learn_weight(TypeId::of::<V>(), request);
+        self.learn_weight(value.value_type().id, request);
         let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
         let (now, here) = (self.clock.now(), self.memory_ttl(policy));
         let life = match request.remote_codec(self) {
@@ -112,7 +113,7 @@ impl Engine {
             None => Lifetime::new(now, ttl.into_iter().chain(here).min(), policy),
         };
         let life = Lifetime { cost, ..life };
-        Arc::new(Entry { life, marks: Marks::new(&life), stamps, key, value })
+        value.copied(EntryHeader { life, stamps, key, read: life.created })
     }
 
     /// Tells the memory tier how to weigh values of this type, before it weighs one.

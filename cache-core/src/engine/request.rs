@@ -1,16 +1,17 @@
 //! The request of a read or a write.
 
-use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::CellContents;
+use super::flight::FlightKey;
 use super::handle::Engine;
 use super::site::Site;
 use super::terms::Decide;
 use crate::backend::GENERATION_TTL;
 use crate::base::PolicyRef;
 use crate::codec::Coder;
+use crate::entry::ValueType;
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::Ticket;
 use crate::tags::{Declared, Tags};
@@ -101,10 +102,8 @@ impl Request {
 
     /// The flight of the request's load. A sync caller blocks its thread while it waits, so it never waits
     /// for an async load, which may need that thread.
-    pub(crate) fn flight<V: 'static>(&self, id: KeyId) -> (KeyId, TypeId) {
-        struct Blocking<V>(V);
-        let kind = if self.blocking { TypeId::of::<Blocking<V>>() } else { TypeId::of::<V>() };
-        (id, kind)
+    pub(crate) fn flight(&self, id: KeyId, kind: ValueType) -> FlightKey {
+        (id, kind.id, self.blocking)
     }
 
     /// Issues a ticket for a load that begins now.

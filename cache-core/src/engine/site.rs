@@ -14,6 +14,7 @@ use once_cell::race::OnceRef;
 use super::handle::Engine;
 use super::slot::{Slot, default_slot, named_slot};
 use crate::base::{Error, Pattern, Policy};
+use crate::entry::ValueType;
 use crate::key;
 use crate::key::{KeyBuf, Part, Place, Template, Written, identity};
 use crate::stats::Function;
@@ -226,8 +227,8 @@ impl Site {
     }
 
     /// Records the type of the values that it caches.
-    pub(crate) fn caches<V>(&self) {
-        self.value.get_or_init(type_name::<V>);
+    pub(crate) fn caches(&self, kind: ValueType) {
+        self.value.get_or_init(|| kind.name);
     }
 
     #[inline]

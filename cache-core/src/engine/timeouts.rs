@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::answer::{Answer, Fault, made};
 use super::flight::{Flight, FlightResult};
 use super::read_context::ReadContext;
-use crate::base::{CacheValue, Clock, Policy, Source, Timestamp};
+use crate::base::{Clock, Policy, Source, Timestamp};
 
 /// When a caller stops waiting: if an old value is available, and in any case.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +17,12 @@ pub(crate) struct Timeouts {
 }
 
 /// The result of waiting for another caller's load.
-pub(crate) enum WaitOutcome<V> {
+pub(crate) enum WaitOutcome {
     Landed(FlightResult),
     /// The leader counts as hung.
     Overdue,
     /// The time ran out: this is served instead.
-    Instead(Answer<V>),
+    Instead(Answer),
 }
 
 impl Timeouts {
@@ -49,13 +49,13 @@ impl Timeouts {
     }
 }
 
-impl<V: CacheValue> ReadContext<V> {
+impl ReadContext {
     /// Waits for `work` until the time runs out.
     pub(super) async fn patiently<T>(
         &self,
         mut work: impl Future<Output = T> + Unpin,
         patience: &mut Timeouts,
-    ) -> Result<T, Answer<V>> {
+    ) -> Result<T, Answer> {
         while patience.is_bounded() {
             if let Ok(done) = self.engine.clock.timeout_at(patience.next(), &mut work).await {
                 return Ok(done);
@@ -72,7 +72,7 @@ impl<V: CacheValue> ReadContext<V> {
         &self,
         flight: &Arc<Flight>,
         patience: &mut Timeouts,
-    ) -> WaitOutcome<V> {
+    ) -> WaitOutcome {
         let clock = &self.engine.clock;
         let mut landing = pin!(flight.landing_or_overdue(clock));
         loop {
@@ -89,7 +89,7 @@ impl<V: CacheValue> ReadContext<V> {
     }
 
     /// The value to serve when the time runs out. If there is none, the wait continues to the next timeout.
-    fn out_of_patience(&self, patience: &mut Timeouts) -> Option<Answer<V>> {
+    fn out_of_patience(&self, patience: &mut Timeouts) -> Option<Answer> {
         let soft = patience.soft <= patience.hard;
         if let Some(instead) = self.old_value() {
             return Some(instead.map(Ok));

@@ -1,19 +1,17 @@
-//! Which loaded values are stored, and for how long, as far as that depends on their type.
+//! What a read and a store have to know about the rules of a function.
 
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{OnError, Policy, SharedFailure};
+use crate::entry::ValueType;
 
-/// A predicate on a value.
-type Asks<V> = Option<fn(&V) -> bool>;
-
-/// The rules of a function for its values.
-pub(crate) struct ValueRules<V> {
-    pub(crate) absent: Asks<V>,
-    pub(crate) keeps: Asks<V>,
-    pub(crate) unless: Asks<V>,
+/// What a read has to know about its function.
+#[derive(Clone, Copy)]
+pub(crate) struct ReadRules {
+    /// The type of its values.
+    pub(crate) kind: ValueType,
     /// Whether the function can return a shared failure.
     pub(crate) takes: fn(&SharedFailure) -> bool,
     /// Whether the function can return that the time ran out.
@@ -22,7 +20,7 @@ pub(crate) struct ValueRules<V> {
     pub(crate) refuses: bool,
 }
 
-/// The decision of the rules about a value.
+/// The decision of a function's rules about a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StoreDecision {
     /// The value is not cached.
@@ -32,38 +30,10 @@ pub(crate) enum StoreDecision {
     KeepFor(Duration),
 }
 
-impl<V> ValueRules<V> {
-    pub(crate) fn verdict(&self, value: &V, policy: &Policy) -> StoreDecision {
-        let Self { absent, keeps, unless, .. } = self;
-        if keeps.is_some_and(|keeps| !keeps(value)) || unless.is_some_and(|unless| unless(value)) {
-            return StoreDecision::Drop;
-        }
-        match policy.none_ttl {
-            Some(ttl) if absent.is_some_and(|absent| absent(value)) => match ttl.is_zero() {
-                true => StoreDecision::Drop,
-                false => StoreDecision::KeepFor(ttl),
-            },
-            _ => StoreDecision::Keep,
-        }
-    }
-
+impl ReadRules {
     /// Whether a failing cache is an error under `policy`. If not, the value is loaded.
     pub(crate) fn refuses(&self, policy: &Policy) -> bool {
         self.refuses && policy.on_error == OnError::Fail
-    }
-}
-
-impl<V: 'static> ValueRules<V> {
-    /// The decision, for code that does not know the value's type.
-    pub(crate) fn judge(self) -> Judge {
-        if self.absent.is_none() && self.keeps.is_none() && self.unless.is_none() {
-            return Judge::default();
-        }
-        let judge = move |value: &dyn Any, policy: &Policy| {
-            let value = value.downcast_ref::<V>();
-            value.map_or(StoreDecision::Keep, |value| self.verdict(value, policy))
-        };
-        Judge(Some(Arc::new(judge)))
     }
 }
 
@@ -80,6 +50,12 @@ impl std::fmt::Debug for Judge {
 }
 
 impl Judge {
+    pub(crate) fn new(
+        judge: impl Fn(&dyn Any, &Policy) -> StoreDecision + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(judge)))
+    }
+
     pub(crate) fn verdict(&self, value: &dyn Any, policy: &Policy) -> StoreDecision {
         self.0.as_ref().map_or(StoreDecision::Keep, |judge| judge(value, policy))
     }

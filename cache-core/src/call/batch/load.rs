@@ -15,7 +15,7 @@ use super::{Answered, Asking};
 use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
 use crate::call::rules::Rules;
 use crate::codec::Coder;
-use crate::engine::{Decide, Engine, Judge, Keep, Lookup, Site, Trace};
+use crate::engine::{Decide, Engine, Judge, Keep, Site, Trace};
 use crate::tags::Declared;
 
 /// The load behind a [`Batch`](crate::Batch). Not to be implemented outside larder.
@@ -108,10 +108,7 @@ where
         let Inside { engine, items, policy, site } = inside;
         let look = |item: &Item| {
             let tags = Declared::new(policy.tags, &item.tags);
-            match engine.look::<G::Value>(item.key.id(), tags, policy, false) {
-                Lookup::Hit(hit) if hit.source == Source::Memory => Some(hit.value),
-                _ => None,
-            }
+            engine.look_for(item.key.id(), tags, policy, &mut false).map(|hit| hit.value)
         };
         // Not kept in the batch, because values may be large.
         let mut values: SmallVec<[G::Value; FEW]> = SmallVec::with_capacity(items.len());
@@ -161,7 +158,7 @@ where
     }
 
     fn put(&self) -> PutAll<G::Whole> {
-        let (ids, judge) = (self.ids.clone(), self.rules.judge());
+        let (ids, judge) = (self.ids.clone(), self.rules.values.judge());
         Box::new(move |asking, output| put_each::<G>(&ids, &judge, asking, output))
     }
 }

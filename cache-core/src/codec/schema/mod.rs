@@ -12,7 +12,8 @@ mod trace;
 
 pub(crate) use shape::{Parts, Shape, Shapes, Wire};
 
-use std::any::{TypeId, type_name};
+use std::alloc::Layout;
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -23,7 +24,9 @@ use siphasher::sip::SipHasher13;
 use super::check::Refused;
 use super::format::Codec;
 use super::stack::roomy;
-use trace::{Traced, trace};
+use trace::{Run, Traced, trace};
+
+use crate::entry::ValueType;
 
 /// The schema of a type.
 #[derive(Clone, Debug)]
@@ -49,31 +52,51 @@ struct Said {
 type Known = RwLock<HashMap<(TypeId, bool), (Schema, Said)>>;
 static KNOWN: LazyLock<Known> = LazyLock::new(Known::default);
 
-/// The schema of `V` in the form that `codec` writes.
-pub(crate) fn of<V: DeserializeOwned + 'static>(codec: Codec) -> Schema {
-    let human = codec.is_human_readable();
-    let which = (TypeId::of::<V>(), human);
+/// A type whose schema is traced.
+pub(super) struct Source {
+    kind: fn() -> ValueType,
+    layout: Layout,
+    run: Run,
+}
+
+impl Source {
+    pub(super) const fn of<V: DeserializeOwned + 'static>() -> Self {
+        Self { kind: ValueType::of::<V>, layout: Layout::new::<V>(), run: Run::of::<V>() }
+    }
+
+    fn which(&self, codec: Codec) -> (TypeId, bool) {
+        ((self.kind)().id, codec.is_human_readable())
+    }
+
+    fn name(&self) -> &'static str {
+        (self.kind)().name
+    }
+}
+
+/// The schema of a type in the form that `codec` writes.
+pub(super) fn of(source: &Source, codec: Codec) -> Schema {
+    let (human, which) = (codec.is_human_readable(), source.which(codec));
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(&which).cloned();
     if let Some((schema, _)) = known {
         return schema;
     }
     // Not under the lock, because it runs the type's own `Deserialize`. The recursion is as deep as the type,
     // so it runs on a separate stack.
-    let traced = roomy(|| trace::<V>(human)).unwrap_or_else(|| trace::<V>(human));
-    let schema = found::<V>(traced);
+    let traced = roomy(|| trace(source.run, human)).unwrap_or_else(|| trace(source.run, human));
+    let schema = found(source, traced);
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     known.entry(which).or_insert((schema, Said::default())).0.clone()
 }
 
 /// The type's path is only hashed if the trace is incomplete: a type that moves keeps its entries, and other
 /// services with an equal type share them.
-fn found<V: 'static>(traced: Traced) -> Schema {
+fn found(source: &Source, traced: Traced) -> Schema {
     let mut hasher = SipHasher13::new_with_keys(0x6c61_7264_6572, 1);
     hasher.write(traced.text.as_bytes());
     if !traced.whole {
-        hasher.write(type_name::<V>().as_bytes());
-        hasher.write_u64(size_of::<V>() as u64);
-        hasher.write_u64(align_of::<V>() as u64);
+        hasher.write(source.name().as_bytes());
+        hasher.write_u64(source.layout.size() as u64);
+        hasher.write_u64(source.layout.align() as u64);
     }
     let Traced { whole, asks, shapes, .. } = traced;
     Schema {
@@ -85,8 +108,8 @@ fn found<V: 'static>(traced: Traced) -> Schema {
 }
 
 /// Whether the message is the first one of its kind about the type.
-fn is_news<V: 'static>(codec: Codec, said: fn(&mut Said) -> &mut bool) -> bool {
-    let which = (TypeId::of::<V>(), codec.is_human_readable());
+fn is_news(source: &Source, codec: Codec, said: fn(&mut Said) -> &mut bool) -> bool {
+    let which = source.which(codec);
     let all = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(&which).map(|(_, all)| *all);
     if all.is_none_or(|mut all| *said(&mut all)) {
         return false;
@@ -97,9 +120,9 @@ fn is_news<V: 'static>(codec: Codec, said: fn(&mut Said) -> &mut bool) -> bool {
 
 /// Reports an intact entry of the type's own schema that could not be read. Once per type, because it may be
 /// every entry.
-pub(crate) fn misread<V: 'static>(codec: Codec) {
-    if is_news::<V>(codec, |said| &mut said.misread) {
-        let name = type_name::<V>();
+pub(super) fn misread(source: &Source, codec: Codec) {
+    if is_news(source, codec, |said| &mut said.misread) {
+        let name = source.name();
         tracing::warn!(
             target: "larder::codec",
             "larder: an entry of `{name}` could not be read back by {codec:?}; if it never can, \
@@ -109,9 +132,9 @@ pub(crate) fn misread<V: 'static>(codec: Codec) {
 }
 
 /// Reports a value that another codec than the cache's writes.
-pub(crate) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Codec) {
-    if is_news::<V>(preferred, |said| &mut said.falls_back) {
-        let (name, why) = (type_name::<V>(), why.discreet());
+pub(super) fn falls_back(source: &Source, preferred: Codec, why: &Refused, codec: Codec) {
+    if is_news(source, preferred, |said| &mut said.falls_back) {
+        let (name, why) = (source.name(), why.discreet());
         tracing::warn!(
             target: "larder::codec",
             "larder: {preferred:?} can't represent a value of `{name}` ({why}): such values are written as {codec:?}"
@@ -120,9 +143,9 @@ pub(crate) fn falls_back<V: 'static>(preferred: Codec, why: &Refused, codec: Cod
 }
 
 /// Reports a value that no codec can represent.
-pub(crate) fn refused<V: 'static>(preferred: Codec, refusals: &[(Codec, Refused)]) {
-    if is_news::<V>(preferred, |said| &mut said.refused) {
-        let name = type_name::<V>();
+pub(super) fn refused(source: &Source, preferred: Codec, refusals: &[(Codec, Refused)]) {
+    if is_news(source, preferred, |said| &mut said.refused) {
+        let name = source.name();
         let reasons = refusals.iter().map(|(codec, why)| format!("{codec:?}: {}", why.discreet()));
         let reasons: Vec<String> = reasons.collect();
         tracing::warn!(

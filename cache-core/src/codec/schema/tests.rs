@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 
-use super::trace::{Traced, trace};
+use super::trace::{Run, Traced, trace};
 
 /// The trace of a type that is seen completely.
 fn whole<T: DeserializeOwned>() -> String {
-    let Traced { text, whole, asks, .. } = trace::<T>(false);
+    let Traced { text, whole, asks, .. } = trace(Run::of::<T>(), false);
     assert!(whole && !asks, "{text}");
     text
 }
@@ -135,7 +135,7 @@ struct Cave {
 #[test]
 fn types_that_look_at_what_they_read() {
     for human in [false, true] {
-        let Traced { text, whole, .. } = trace::<Standard>(human);
+        let Traced { text, whole, .. } = trace(Run::of::<Standard>(), human);
         assert!(whole, "{text}");
     }
     let text = whole::<Customer>();
@@ -190,17 +190,17 @@ fn types_that_ask_the_bytes_what_they_are() {
         assert!(traced.asks && !traced.whole, "{}", traced.text);
         traced.text
     };
-    let text = asking(trace::<Event>(true));
+    let text = asking(trace(Run::of::<Event>(), true));
     has(&text, "#1: tag [\"Created\", \"Deleted\", \"Nothing\"]");
     has(&text, "#0.1.name: accepts 2");
     has(&text, "#0.2.id: accepts 1");
-    let text = asking(trace::<Adjacent>(true));
+    let text = asking(trace(Run::of::<Adjacent>(), true));
     has(&text, "#0: struct Adjacent [\"t\", \"c\"]");
     has(&text, "#2.x: u16");
-    let text = asking(trace::<Paged>(true));
+    let text = asking(trace(Run::of::<Paged>(), true));
     has(&text, "#0.total: u32");
     has(&text, "#0.first: anything");
-    asking(trace::<Either>(true));
+    asking(trace(Run::of::<Either>(), true));
 }
 
 /// Types of programs that refuse made-up values.
@@ -300,9 +300,9 @@ mod refusing {
     /// In a tuple, behind a key, and in a type that takes no names, no order helps.
     #[test]
     fn parts_that_cannot_be_reached_make_the_trace_incomplete() {
-        assert!(!trace::<(Prefixed, Role)>(false).whole);
-        assert!(!trace::<HashMap<Prefixed, Role>>(false).whole);
-        assert!(trace::<(Role, Prefixed)>(false).whole);
-        assert!(trace::<Vec<Prefixed>>(false).whole);
+        assert!(!trace(Run::of::<(Prefixed, Role)>(), false).whole);
+        assert!(!trace(Run::of::<HashMap<Prefixed, Role>>(), false).whole);
+        assert!(trace(Run::of::<(Role, Prefixed)>(), false).whole);
+        assert!(trace(Run::of::<Vec<Prefixed>>(), false).whole);
     }
 }

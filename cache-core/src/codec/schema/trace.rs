@@ -34,9 +34,9 @@ pub(crate) struct Traced {
     pub(super) shapes: Shapes,
 }
 
-pub(crate) fn trace<T: DeserializeOwned>(human: bool) -> Traced {
+pub(super) fn trace(run: Run, human: bool) -> Traced {
     let mut trace = Trace { human, ..Trace::default() };
-    let whole = trace.explore(&Run::of::<T>());
+    let whole = trace.explore(&run);
     let asks = !trace.anything.is_empty();
     let shapes = Shapes::of(&trace.found, &trace.refusals);
     let mut lines: Vec<String> = trace.lines.into_iter().collect();
@@ -91,10 +91,11 @@ impl Error for Stop {
 }
 
 /// One run of a type's `Deserialize`, with the type erased.
-struct Run(fn(&mut Trace) -> Result<(), Stop>);
+#[derive(Clone, Copy)]
+pub(super) struct Run(fn(&mut Trace) -> Result<(), Stop>);
 
 impl Run {
-    fn of<T: DeserializeOwned>() -> Self {
+    pub(super) const fn of<T: DeserializeOwned>() -> Self {
         Self(|trace| T::deserialize(Reader::root(trace)).map(drop))
     }
 }

@@ -1,0 +1,117 @@
+//! A function's body as a read runs it: keeps the output, and shows the read only the value in it. This and the
+//! [rules](super::rules) are the part of a read that is compiled for each type of output.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tracing::Span;
+
+use super::body::Body;
+use super::reading::{Outcome, Run, Served};
+use super::rules::Rules;
+use crate::base::{CacheValue, Cached, Policy, PolicyRef, Shape};
+use crate::engine::{Detached, Fault, Seat};
+
+/// The output of a body while the read is not over. The function's own output need not be `Send`, so only a value is held.
+pub(crate) enum Output<S: Shape> {
+    Value(S::Value),
+    Absent(fn() -> S::Output),
+}
+
+/// A body, and what it has returned.
+pub(crate) struct Running<'a, S: Shape> {
+    body: &'a mut dyn Body<S::Output>,
+    rules: &'a Rules<S>,
+    output: &'a mut Option<Output<S>>,
+    /// An output without a value. The read ends in the poll that brings it.
+    failed: Option<S::Output>,
+}
+
+impl<'a, S> Running<'a, S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    pub(crate) fn new(
+        body: &'a mut dyn Body<S::Output>,
+        rules: &'a Rules<S>,
+        output: &'a mut Option<Output<S>>,
+    ) -> Self {
+        Self { body, rules, output, failed: None }
+    }
+
+    /// Makes the function's output.
+    pub(crate) fn made(mut self, served: Cached<Served>) -> Cached<S::Output> {
+        served.map(|served| match self.output(served) {
+            Some(output) => output,
+            None => unreachable!("a read returns only what the rules of its function allow"),
+        })
+    }
+
+    fn output(&mut self, served: Served) -> Option<S::Output> {
+        match served {
+            Served::Own => match self.output.take() {
+                Some(Output::Value(value)) => Some(S::join(value)),
+                Some(Output::Absent(absent)) => Some(absent()),
+                None => self.failed.take(),
+            },
+            Served::Entry(entry) => entry.value::<S::Value>().cloned().map(S::join),
+            Served::Instead(Fault::Shared(failure)) => S::unshare(&failure),
+            Served::Instead(Fault::TimedOut) => self.rules.timed_out.map(|timed_out| timed_out()),
+            Served::Instead(Fault::Refused(error)) => {
+                self.rules.refused.map(|refused| refused(error))
+            }
+        }
+    }
+}
+
+impl<S> Run for Running<'_, S>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    fn detaches(&self) -> bool {
+        self.body.detaches()
+    }
+
+    fn seat(&self) -> Option<Arc<Seat>> {
+        self.body.seat()
+    }
+
+    fn start(&mut self, along: bool) {
+        self.body.start(along);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match S::split(ready!(self.body.poll(cx))) {
+            Ok(value) => *self.output = Some(Output::Value(value)),
+            Err(output) => match S::absence(&output) {
+                Some(absent) => *self.output = Some(Output::Absent(absent)),
+                None => self.failed = Some(output),
+            },
+        }
+        Poll::Ready(())
+    }
+
+    fn outcome(&self, policy: &Policy) -> Outcome<'_> {
+        match &*self.output {
+            Some(Output::Value(value)) => {
+                Outcome::Value(value, self.rules.values.verdict(value, policy))
+            }
+            Some(Output::Absent(_)) => Outcome::Absent,
+            None => Outcome::Failed(self.failed.as_ref().and_then(S::share)),
+        }
+    }
+
+    fn behind(&mut self, span: &mut dyn FnMut() -> Span, policy: &PolicyRef) -> Option<Detached> {
+        let detached = self.rules.detached?;
+        let load = self.body.behind()?;
+        Some(detached(load, span(), (self.rules.values, policy.clone())))
+    }
+
+    fn left(&mut self, span: &Span, policy: &PolicyRef) -> Option<Detached> {
+        let detached = self.rules.detached?;
+        let load = self.body.left()?;
+        Some(detached(load, span.clone(), (self.rules.values, policy.clone())))
+    }
+}
