@@ -7,8 +7,8 @@ pub use cache_core::{
     Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key,
     KeyBuilder, KeyParts, LocalCache, Memory, ModelCache, OnError, Pattern, Policy, PolicyError,
     RemoteValue, ScheduleGuard, SharedError, Source, Stampede, TimedOut, Timestamp, Transaction,
-    TransactionScope, UpdateMode, block_on, caches, clear_all, default_cache, disable, enable,
-    is_enabled, transaction, warm, without_cache, without_cache_sync,
+    TransactionScope, UpdateMode, block_on, caches, clear_all, commit, default_cache, disable,
+    enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 

@@ -131,6 +131,8 @@ mod three_tierings;
 mod time;
 #[path = "behavior/timeouts.rs"]
 mod timeouts;
+#[path = "behavior/transaction_commits.rs"]
+mod transaction_commits;
 #[path = "behavior/transaction_loads.rs"]
 mod transaction_loads;
 #[path = "behavior/transaction_model.rs"]

@@ -66,7 +66,7 @@ pub use crate::codec::EncryptionKeys;
 pub use crate::codec::{Codec, Compression, RemoteValue};
 pub use crate::engine::{
     Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Inspection, PatternEviction,
-    Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
+    Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };
 pub use crate::key::{Key, KeyBuilder, KeyParts};

@@ -93,7 +93,7 @@ pub(crate) use read_context::Caller;
 pub(crate) use refresh::go_on;
 pub(crate) use request::{Mode, Request};
 pub use scope::{
-    Transaction, TransactionScope, disable, enable, is_enabled, transaction, without_cache,
+    Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };
 pub use site::Site;

@@ -41,11 +41,12 @@ impl fmt::Debug for Operation {
 
 impl Operation {
     /// The eviction that replaces the operation if its value must not be written.
-    fn eviction(self) -> Mutation {
+    fn eviction(&self) -> Mutation {
         match self {
-            Self::Evict(Mutation::Expire(key, _)) => Mutation::evict(key),
-            Self::Evict(what) => what,
-            Self::Put(key, _) => Mutation::evict(key),
+            Self::Evict(Mutation::Expire(key, _)) | Self::Put(key, _) => {
+                Mutation::evict(key.clone())
+            }
+            Self::Evict(what) => what.clone(),
         }
     }
 }
@@ -305,22 +306,46 @@ impl TransactionLog {
     /// Ends the scope. Returns the operations to carry out, if this is the outermost scope. An inner scope
     /// hands its log to the outer one.
     pub(super) fn end(&self, outcome: Outcome) -> PendingOperations {
-        let (steps, shadows) = {
-            let mut state = self.lock();
-            if state.outcome.is_some() {
-                return PendingOperations::default();
-            }
-            state.outcome = Some(outcome);
-            let state = &mut *state;
-            (std::mem::take(&mut state.steps), std::mem::take(&mut state.shadows))
-        };
+        match self.close(outcome) {
+            Some((steps, shadows)) => self.hand_on(outcome, steps, shadows),
+            None => PendingOperations::default(),
+        }
+    }
+
+    /// Ends the scope after a commit of the database. Returns the operations to carry out now: of an inner scope
+    /// these are its evictions, which the outer scope repeats.
+    pub(super) fn commit_now(&self) -> [PendingOperations; 2] {
+        let outcome = Outcome::Committed;
+        let Some((steps, shadows)) = self.close(outcome) else { return Default::default() };
+        let of_inner = steps.iter().filter(|_| self.outer.is_some());
+        let now = PendingOperations { steps: evictions(of_inner), values: Values::new() };
+        [now, self.hand_on(outcome, steps, shadows)]
+    }
+
+    /// Takes what the scope holds, if it has not ended.
+    fn close(&self, outcome: Outcome) -> Option<(Steps, Vec<TransactionView>)> {
+        let mut state = self.lock();
+        if state.outcome.is_some() {
+            return None;
+        }
+        state.outcome = Some(outcome);
+        let state = &mut *state;
+        Some((std::mem::take(&mut state.steps), std::mem::take(&mut state.shadows)))
+    }
+
+    fn hand_on(
+        &self,
+        outcome: Outcome,
+        steps: Steps,
+        shadows: Vec<TransactionView>,
+    ) -> PendingOperations {
         let owned = |mut shadow: TransactionView| {
             let own = shadow.owns.take().into_iter();
             own.map(move |own| (Arc::clone(&shadow.cache), own))
         };
         let (steps, values): (Steps, Values) = match outcome {
             Outcome::Committed => (steps, shadows.into_iter().flat_map(owned).collect()),
-            Outcome::Unknown => (evictions(steps), Values::new()),
+            Outcome::Unknown => (evictions(steps.iter()), Values::new()),
             // A rollback leaves the outer log as it was. Put values are dropped here, not under the outer
             // scope's lock.
             Outcome::RolledBack => return PendingOperations::default(),
@@ -350,7 +375,7 @@ impl TransactionLog {
                 drop(state);
                 let steps = match outcome {
                     Outcome::Committed => steps,
-                    Outcome::RolledBack | Outcome::Unknown => evictions(steps),
+                    Outcome::RolledBack | Outcome::Unknown => evictions(steps.iter()),
                 };
                 PendingOperations { steps, values: Values::new() }
             }
@@ -358,8 +383,8 @@ impl TransactionLog {
     }
 }
 
-fn evictions(steps: Steps) -> Steps {
-    steps.into_iter().map(|(cache, step)| (cache, Operation::Evict(step.eviction()))).collect()
+fn evictions<'a>(steps: impl Iterator<Item = &'a (Arc<Engine>, Operation)>) -> Steps {
+    steps.map(|(cache, step)| (Arc::clone(cache), Operation::Evict(step.eviction()))).collect()
 }
 
 /// Operations to carry out. If dropped half-way, the rest is evicted in the background.

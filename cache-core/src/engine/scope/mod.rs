@@ -16,4 +16,4 @@ pub(crate) use log::Seen;
 pub use off::{without_cache, without_cache_sync};
 pub(crate) use switch::Switch;
 pub use switch::{disable, enable, is_enabled};
-pub use transaction::{Transaction, TransactionScope, transaction};
+pub use transaction::{Transaction, TransactionScope, commit, transaction};

@@ -19,7 +19,8 @@ pub(crate) fn current() -> Option<Arc<TransactionLog>> {
 /// Runs `work` and holds its evictions until the outcome is known: they are carried out in order if it
 /// returns `Ok`, and dropped if it returns `Err`.
 ///
-/// Put the database's transaction inside, including its commit:
+/// Put the database's transaction inside, including its commit. If code follows the commit that may fail, wrap the
+/// commit: [`commit`].
 ///
 /// ```
 /// # use cache_core as larder;
@@ -93,6 +94,71 @@ pub async fn transaction<T, E>(work: impl Future<Output = Result<T, E>>) -> Resu
     let outcome = if result.is_ok() { Outcome::Committed } else { Outcome::RolledBack };
     report(&transaction.end(outcome).run().await);
     result
+}
+
+/// Runs the database's commit, inside a [`transaction`], and decides the transaction by its result. So what happens
+/// after the commit no longer matters for the cache: if later code fails, panics or is cancelled, the evictions stay.
+///
+/// ```
+/// # use cache_core as larder;
+/// # use larder::{Cache, Error};
+/// # struct Tx;
+/// # impl Tx { async fn commit(self) -> Result<(), String> { Ok(()) } }
+/// # async fn send_mail() -> Result<(), String> { Err("the mail server is away".into()) }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let cache = Cache::builder().build()?;
+/// cache.insert("balance", 100u64).await?;
+///
+/// let failed: Result<(), String> = larder::transaction(async {
+///     let tx = Tx;                                        // of sqlx, of a driver, ..
+///     cache.remove("balance").await.map_err(|error| error.to_string())?;
+///     larder::commit(tx.commit()).await?;
+///     send_mail().await                                   // too late to undo the commit
+/// })
+/// .await;
+/// assert!(failed.is_err());
+/// assert_eq!(cache.get::<u64>("balance").await?, None, "the eviction followed the commit");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// | the commit | the held operations |
+/// | --- | --- |
+/// | returns `Ok` | are carried out, in order, before this returns |
+/// | returns `Err`, panics, or is dropped half-way | evict, puts included: the database may have committed all the same |
+///
+/// The transaction is over then: later evictions and puts in its scope are carried out immediately (after an `Err`,
+/// puts evict and reads do not use the cache), and its own result changes nothing. To roll back, return `Err` from
+/// the transaction without calling this.
+///
+/// In a transaction inside another one, evictions are carried out at once, because the commit may have been a real
+/// one, and again at the end of the outer one, because it may only have released a savepoint. Puts evict at once, and
+/// are stored with the outer one. Outside of a transaction this only runs the commit.
+///
+/// # Errors
+/// The error of the commit. A failure of the remote tier is logged, and the evictions are pending.
+pub async fn commit<T, E>(committing: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let Some(held) = current() else { return committing.await };
+    let undecided = Undecided(held);
+    let result = committing.await;
+    let decided = match &result {
+        Ok(_) => undecided.0.commit_now(),
+        Err(_) => [undecided.0.end(Outcome::Unknown), PendingOperations::default()],
+    };
+    for operations in decided {
+        report(&operations.run().await);
+    }
+    result
+}
+
+/// The database may have committed: evicts when dropped, unless the transaction is decided.
+struct Undecided(Arc<TransactionLog>);
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        self.0.end(Outcome::Unknown).detach();
+    }
 }
 
 /// A [`transaction`] for code that commits elsewhere: run code in it, then commit or roll back.
