@@ -5,10 +5,10 @@ pub use cache_core::EncryptionKeys;
 pub use cache_core::{
     Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
     Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key,
-    KeyBuilder, KeyParts, LocalCache, Memory, ModelCache, OnError, Pattern, Policy, PolicyError,
-    RemoteValue, ScheduleGuard, SharedError, Source, Stampede, TimedOut, Timestamp, Transaction,
-    TransactionScope, UpdateMode, block_on, caches, clear_all, commit, default_cache, disable,
-    enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
+    KeyBuilder, KeyParts, LocalCache, Memory, ModelCache, OnError, Pattern, Policies, Policy,
+    PolicyError, RemoteValue, ScheduleGuard, SharedError, Source, Stampede, TimedOut, Timestamp,
+    Transaction, TransactionScope, UpdateMode, block_on, caches, clear_all, commit, default_cache,
+    disable, enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
 };
 pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
 
@@ -74,8 +74,8 @@ pub mod config {
     pub use cache_config::{
         Algorithm, BreakerConfig, CacheConfig, Caches, Codec, CompressionConfig, Config,
         ConfigError, ConfigIssue, ConfigLoader, ConnectMode, EncryptionConfig, Eviction, Format,
-        FromEnv, KeyConfig, MemoryConfig, RedisConfig, ReloadReport, Secret, Ttl, install_from_env,
-        install_from_file,
+        FromEnv, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig, ReloadReport, Secret,
+        Stampede, Ttl, install_from_env, install_from_file,
     };
 }
 

@@ -94,6 +94,8 @@ mod pattern_progress;
 mod peeks;
 #[path = "behavior/pending_evictions.rs"]
 mod pending_evictions;
+#[path = "behavior/policies.rs"]
+mod policies;
 #[path = "support/process.rs"]
 mod process;
 #[path = "behavior/schedule.rs"]

@@ -7,6 +7,7 @@ use crate::check::{Fault, path_of};
 use crate::fields::{Algorithm, CacheConfig, CompressionConfig, MemoryConfig, RedisConfig};
 use crate::mistakes::{ConfigError, ConfigIssue};
 use crate::model::Config;
+use crate::policies::policies;
 use crate::{fields, keys, remote};
 
 impl Config {
@@ -68,6 +69,7 @@ fn builder(config: &CacheConfig, whole: bool) -> (Builder, Vec<Fault>) {
     if let Some(ttl) = config.default_ttl.and_then(|ttl| ttl.duration()) {
         builder = builder.default_ttl(ttl);
     }
+    builder = builder.policies(policies(config, &mut faults));
     if let Some(bytes) = config.max_value_bytes {
         builder = builder.max_value_bytes(in_memory("max_value_bytes", bytes, &mut faults));
     }
@@ -108,6 +110,8 @@ pub(crate) fn faults(config: &CacheConfig, whole: bool) -> Vec<Fault> {
             let message = "there is neither a memory tier nor a remote one; remove `memory.enabled = false`, or set `redis.url`";
             Some(("memory.enabled".to_owned(), message.to_owned()))
         }
+        // Reported with the field's own path.
+        Error::Config { field: "policies", .. } => None,
         Error::Config { field, message } => Some((path(field).to_owned(), message)),
         other => Some((String::new(), other.to_string())),
     };

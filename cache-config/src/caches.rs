@@ -9,6 +9,7 @@ use crate::check::path_of;
 use crate::fields::CacheConfig;
 use crate::mistakes::ConfigError;
 use crate::model::Config;
+use crate::policies::policies;
 
 /// The caches of a [`Config`]. Clones are the same caches.
 #[derive(Clone)]
@@ -59,8 +60,8 @@ impl Caches {
         self.iter().for_each(Cache::install);
     }
 
-    /// Applies the fields of `config` that differ, if a running cache can change them: `enabled`, `default_ttl`, and the
-    /// memory tier's bound if its engine allows it ([`Cache::set_capacity`]). Call it with a configuration that was read
+    /// Applies the fields of `config` that differ, if a running cache can change them: `enabled`, `default_ttl`, `policy`,
+    /// `models` and `functions`, and the memory tier's bound if its engine allows it ([`Cache::set_capacity`]). Call it with a configuration that was read
     /// again, for example on SIGHUP.
     ///
     /// All other fields, new caches and missing caches need a restart: the result lists them, and they stay unchanged.
@@ -130,6 +131,15 @@ impl Running {
                     return false;
                 }
                 held.memory.max_bytes = wanted.memory.max_bytes;
+            }
+            field if field == "models" || field == "functions" || field.starts_with("policy.") => {
+                let policies = policies(wanted, &mut Vec::new());
+                if self.cache.set_policies(policies).is_err() {
+                    return false;
+                }
+                held.policy.clone_from(&wanted.policy);
+                held.models.clone_from(&wanted.models);
+                held.functions.clone_from(&wanted.functions);
             }
             _ => return false,
         }

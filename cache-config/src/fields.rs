@@ -32,8 +32,16 @@ section! {
         /// [`Builder::trust_tags`](cache_core::Builder::trust_tags). Default: zero, they are read with every value.
         #[serde(serialize_with = "write_duration")]
         trust_tags: Duration,
+        /// Defaults for the entries of models, by the models' names. Default: none.
+        models: BTreeMap<String, PolicyConfig>,
+        /// Policies of functions, by their paths, such as `shop::search`, or by patterns of paths, such as
+        /// `shop::*`. They have precedence over the attributes. Of several that match, the last one in the order of
+        /// the alphabet has precedence. Default: none.
+        functions: BTreeMap<String, PolicyConfig>,
     }
     sections {
+        /// The default for everything in the cache that has no policy of its own.
+        policy: PolicyConfig,
         /// The memory tier.
         memory: MemoryConfig,
         /// The remote tier.
@@ -64,6 +72,53 @@ section! {
         /// How often to remove expired entries; 1 ms at least. Default: 10 s.
         #[serde(serialize_with = "write_duration")]
         sweep_every: Duration,
+    }
+}
+
+section! {
+    /// A policy: of functions, or a default. The fields are those of [`Policy`](cache_core::Policy); a field that is left
+    /// out leaves the setting to the next policy (see [`Policies`](cache_core::Policies)).
+    pub struct PolicyConfig {
+        /// Whether functions use the cache; only for `functions`. Default: true.
+        enabled: bool,
+        /// How long a value is fresh: a duration, or `"never"`.
+        ttl: Ttl,
+        /// How long a value is fresh after its last read.
+        #[serde(serialize_with = "write_duration")]
+        tti: Duration,
+        /// How long the memory tier serves a value before the remote tier must confirm it.
+        #[serde(serialize_with = "write_duration")]
+        memory_ttl: Duration,
+        /// The largest fraction by which `ttl` is shortened at random, from 0 to 1.
+        jitter: f64,
+        /// For how long after `ttl` the old value is served while a refresh runs.
+        #[serde(serialize_with = "write_duration")]
+        stale: Duration,
+        /// For how long after `ttl` the old value is served if the load fails.
+        #[serde(serialize_with = "write_duration")]
+        stale_if_error: Duration,
+        /// The pause after a failed load while an old value is served. Default: 1 s.
+        #[serde(serialize_with = "write_duration")]
+        throttle: Duration,
+        /// How long a caller waits for a load if there is an old value.
+        #[serde(serialize_with = "write_duration")]
+        soft_timeout: Duration,
+        /// How long a caller waits for a load at most.
+        #[serde(serialize_with = "write_duration")]
+        hard_timeout: Duration,
+        /// How long `None` is kept; zero: not at all.
+        #[serde(serialize_with = "write_duration")]
+        none_ttl: Duration,
+        /// How long an error is kept in memory.
+        #[serde(serialize_with = "write_duration")]
+        err_ttl: Duration,
+        /// After this time a load counts as hung. Default: 10 s.
+        #[serde(serialize_with = "write_duration")]
+        lease: Duration,
+        /// Where callers share one load for each key. Default: fleet.
+        stampede: Stampede,
+        /// What a read does if the cache fails. Default: bypass.
+        on_error: OnError,
     }
 }
 
@@ -204,6 +259,28 @@ pub enum Algorithm {
     Zstd,
 }
 
+/// Where callers share one load for each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stampede {
+    /// In all processes that share the remote tier.
+    Fleet,
+    /// In this process.
+    Process,
+    /// Nowhere.
+    Off,
+}
+
+/// What a read does if the cache fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// It loads.
+    Bypass,
+    /// It returns an error.
+    Fail,
+}
+
 macro_rules! choices {
     ($($Choice:ty),*) => { $(
         impl Kind for $Choice {
@@ -216,7 +293,7 @@ macro_rules! choices {
     )* };
 }
 
-choices!(Codec, Eviction, ConnectMode, Algorithm);
+choices!(Codec, Eviction, ConnectMode, Algorithm, Stampede, OnError);
 
 impl CacheConfig {
     /// A named cache with the fields that it inherits from the default cache.
@@ -246,4 +323,4 @@ macro_rules! plain {
     };
 }
 
-plain!(MemoryConfig, RedisConfig, BreakerConfig, CompressionConfig, EncryptionConfig);
+plain!(PolicyConfig, MemoryConfig, RedisConfig, BreakerConfig, CompressionConfig, EncryptionConfig);

@@ -22,6 +22,7 @@ mod keys;
 mod layers;
 mod mistakes;
 mod model;
+mod policies;
 mod read;
 mod remote;
 mod secret;
@@ -39,7 +40,7 @@ use cache_core::Cache;
 pub use caches::{Caches, ReloadReport};
 pub use fields::{
     Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, ConnectMode, EncryptionConfig,
-    Eviction, KeyConfig, MemoryConfig, RedisConfig,
+    Eviction, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig, Stampede,
 };
 pub use files::Format;
 pub use layers::ConfigLoader;

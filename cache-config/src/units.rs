@@ -162,6 +162,22 @@ macro_rules! numbers {
 
 numbers!(i32, u32, u64);
 
+impl Kind for f64 {
+    type Read = Self;
+
+    #[allow(clippy::cast_precision_loss)]
+    fn read(value: &ValueKind) -> Result<Self, String> {
+        let read = match value {
+            ValueKind::Float(number) => Some(*number),
+            ValueKind::I64(number) => Some(*number as Self),
+            ValueKind::U64(number) => Some(*number as Self),
+            ValueKind::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        read.ok_or_else(|| wrong(value, "a number such as `0.1`"))
+    }
+}
+
 impl Kind for bool {
     type Read = Self;
 

@@ -65,7 +65,7 @@ pub use crate::call::{
 pub use crate::codec::EncryptionKeys;
 pub use crate::codec::{Codec, Compression, RemoteValue};
 pub use crate::engine::{
-    Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Inspection, PatternEviction,
+    Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Inspection, PatternEviction, Policies,
     Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };

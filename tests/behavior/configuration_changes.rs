@@ -240,3 +240,60 @@ fn an_invalid_breaker_is_rejected() {
         "breaker_cool_down: found zero; wanted 1 ms at least; leave it out for 1 second"
     );
 }
+
+#[tokio::test]
+async fn policies_of_functions_and_models_change_at_run_time() {
+    use larder::{Expiry, cached};
+
+    #[cached(ttl = "1h", key = "configured:{id}", skip(cache), cache = cache)]
+    async fn configured(cache: &Cache, id: u64) -> u64 {
+        id
+    }
+
+    #[cached(model = "jar", op = "configured", skip(cache), cache = cache)]
+    async fn of_model(cache: &Cache, id: u64) -> u64 {
+        id
+    }
+
+    let left = async |cache: &Cache, id: u64| {
+        configured(cache, id).await;
+        of_model(cache, id).await;
+        let left = [
+            configured(cache, id).expiry().await.unwrap(),
+            of_model(cache, id).expiry().await.unwrap(),
+        ];
+        left.map(|left| left.and_then(Expiry::left).map(|left| left.as_secs().div_ceil(60)))
+    };
+    let before = toml("policy.ttl = '10m'\n[models.jar]\nttl = '5m'");
+    let caches = before.build().await.unwrap();
+    let cache = caches.get(None).unwrap().clone();
+    assert_eq!(left(&cache, 1).await, [Some(60), Some(5)]);
+
+    let text = "policy.ttl = '10m'\n[functions]\n\"*::configured\".ttl = '1m'\n\"*::of_mod*\".enabled = false";
+    let report = caches.apply(&toml(text)).unwrap();
+    assert_eq!(
+        (&report.applied[..], &report.needs_restart[..]),
+        (&["models".to_owned(), "functions".to_owned()][..], &[][..])
+    );
+    assert_eq!(left(&cache, 2).await, [Some(1), None]);
+    caches.apply(&toml("policy.ttl = '9m'")).unwrap();
+    assert_eq!(left(&cache, 3).await, [Some(60), Some(9)]);
+}
+
+#[test]
+fn mistakes_in_policies_have_their_places() {
+    let text = "policy.ttl = 0\npolicy.enabled = true\n[models.jar]\njitter = 2\n[functions]\n\"shop::search\".lease = 0\n\
+                \"shop::*\".soft_timeout = '2s'\n\"shop::*\".ttk = '1m'";
+    let error = Config::layers().text(Format::Toml, "larder.toml", text).load().unwrap_err();
+    let paths: Vec<_> = error.mistakes().iter().map(|mistake| mistake.path().to_owned()).collect();
+    for path in [
+        "policy.ttl",
+        "policy.enabled",
+        "models.jar.jitter",
+        "functions.shop::search.lease",
+        "functions.shop::*.soft_timeout",
+        "functions.shop::*.ttk",
+    ] {
+        assert!(paths.contains(&path.to_owned()), "{path}: {error}");
+    }
+}

@@ -55,7 +55,7 @@ fn unknown_fields() {
         (
             "[caches.a.caches.b]\nenabled = true",
             "caches.a.caches (larder.toml): there is no such field; the fields are enabled, namespace, \
-             default_ttl, codec, max_value_bytes, trust_tags, memory, redis, breaker, compression, encryption",
+             default_ttl, codec, max_value_bytes, trust_tags, models, functions, policy, memory, redis, breaker, compression, encryption",
         ),
     ]);
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use larder::config::{
     Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, Config, ConnectMode,
-    EncryptionConfig, Eviction, KeyConfig, MemoryConfig, RedisConfig, Secret, Ttl,
+    EncryptionConfig, Eviction, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig,
+    Secret, Stampede, Ttl,
 };
 
 use larder::Capacity;
@@ -28,6 +29,26 @@ fn full() -> CacheConfig {
         codec: Some(Codec::Postcard),
         max_value_bytes: Some(1),
         trust_tags: second,
+        // They have the fields of `policy`, at other places.
+        models: None,
+        functions: None,
+        policy: PolicyConfig {
+            enabled: None,
+            ttl: Some(Ttl::Never),
+            tti: second,
+            memory_ttl: second,
+            jitter: Some(0.1),
+            stale: second,
+            stale_if_error: second,
+            throttle: second,
+            soft_timeout: second,
+            hard_timeout: second,
+            none_ttl: second,
+            err_ttl: second,
+            lease: second,
+            stampede: Some(Stampede::Fleet),
+            on_error: Some(OnError::Bypass),
+        },
         memory: MemoryConfig {
             enabled: Some(true),
             max_entries: Some(1),

@@ -48,6 +48,23 @@ async fn scenario(cache: &Cache) {
     assert!(is_about(cache.ttl("ttl:1").await.unwrap(), 8_000));
     assert!(is_about(cache.ttl("policy:1").await.unwrap(), 9_000));
     assert_eq!(cache.stats().loads, 2 + 2 + 1 + 1 + 1);
+    let entry = |key: &'static str| {
+        let entry =
+            cache.entry(key).ttl("2h").cache_if(|token: &Token| !token.expires_in.is_zero());
+        entry
+            .ttl_with(|token: &Token| (token.expires_in.as_secs() != 1).then_some(token.expires_in))
+    };
+    let token = |seconds| Token { expires_in: Duration::from_secs(seconds) };
+    entry("hand:loaded").or_load(async || Ok::<_, ()>(token(6_000))).await.unwrap();
+    entry("hand:not").or_load(async || Ok::<_, ()>(token(0))).await.unwrap();
+    entry("hand:inserted").insert(token(6_000)).await.unwrap();
+    entry("hand:own").insert(token(1)).await.unwrap();
+    assert!(is_about(cache.ttl("hand:loaded").await.unwrap(), 6_000));
+    assert_eq!(cache.ttl("hand:not").await.unwrap(), None);
+    assert!(is_about(cache.ttl("hand:inserted").await.unwrap(), 6_000));
+    assert!(is_about(cache.ttl("hand:own").await.unwrap(), 7_200));
+    entry("hand:inserted").insert(token(0)).await.unwrap();
+    assert_eq!(cache.ttl("hand:inserted").await.unwrap(), None, "the old value is evicted");
     cache.evict_tag("tagged").await.unwrap();
     assert_eq!(of_policy(cache, 1, &tagged).traced().await.source, Source::Loaded);
 }

@@ -411,15 +411,41 @@ impl Policy {
     }
 
     /// The same policy with this time to live. Without an end there is nothing before it or after it.
-    pub(crate) const fn until(mut self, ttl: Expiry) -> Self {
+    pub(crate) const fn until(self, ttl: Expiry) -> Self {
         match ttl {
             Expiry::In(ttl) => self.ttl(ttl),
-            Expiry::Never => {
-                (self.stale, self.stale_if_error) = (Duration::ZERO, Duration::ZERO);
-                (self.jitter, self.early, self.soft_timeout) = (0.0, 0.0, None);
-                self.no_expiry()
-            }
+            Expiry::Never => self.no_expiry().without_end(),
         }
+    }
+
+    /// The same policy for entries that do not expire: there is nothing before or after an expiry.
+    pub(crate) const fn without_end(mut self) -> Self {
+        (self.stale, self.stale_if_error) = (Duration::ZERO, Duration::ZERO);
+        (self.jitter, self.early, self.soft_timeout) = (0.0, 0.0, None);
+        self
+    }
+
+    /// The settings of this policy where it has any, in place of those of the function. Tags and tiers, and what
+    /// a hit decides, stay the function's own.
+    pub(crate) fn instead_of(self, function: &Self) -> Self {
+        let Self { tags, local, early, .. } = *function;
+        Self { tags, local, early, ..self.or(function) }
+    }
+
+    /// The same policy, with the settings of `defaults` where it has those of [`Policy::new`].
+    pub(crate) fn or(mut self, defaults: &Self) -> Self {
+        macro_rules! fill {
+            ($($setting:ident)*) => {
+                $(if self.$setting == PLAIN.$setting {
+                    self.$setting = defaults.$setting;
+                })*
+            };
+        }
+        fill!(tti memory_ttl jitter stale stale_if_error throttle soft_timeout hard_timeout none_ttl err_ttl lease stampede on_error);
+        if matches!(self.ttl, Ttl::Default | Ttl::Computed) && defaults.ttl != Ttl::Default {
+            self.ttl = defaults.ttl;
+        }
+        self
     }
 
     /// How long after its `ttl` an entry is kept at most.

@@ -59,6 +59,7 @@ impl Put {
     ) -> Self {
         let future = async move {
             let (engine, mut request) = (target.resolve()?.engine, request);
+            engine.complete(&mut request);
             match request.keep(judge.verdict(&value, &request.policy), &value) {
                 Keep::No => engine.invalidate(Mutation::evict(request.key)).await.map(drop),
                 Keep::Under(policy) => {

@@ -182,6 +182,7 @@ impl Head {
     pub(super) fn direct_ttl(&self, request: &mut Request) {
         if let Some(ttl) = self.options.as_ref().and_then(|options| options.ttl) {
             request.policy = PolicyRef::Own(Arc::new(request.policy.until(ttl)));
+            request.ttl = Some(ttl);
             // The direction decides, and not the value.
             request.decide = request.decide.take().map(|decide| decide.with_ttl(ttl));
         }

@@ -124,10 +124,11 @@ where
 impl Reading {
     pub(crate) fn new(
         engine: Arc<Engine>,
-        request: Request,
+        mut request: Request,
         rules: ReadRules,
         body: &dyn Run,
     ) -> Self {
+        engine.complete(&mut request);
         let seat = body.seat();
         let beat = seat.is_none().then(|| Beat::new(engine.clock()));
         let pulse = match &seat {

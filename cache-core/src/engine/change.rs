@@ -49,6 +49,8 @@ impl Engine {
         request: &Request,
         mut decide: impl FnMut(Option<T>) -> Change<T>,
     ) -> Result<(), Error> {
+        let completed = self.completed(request);
+        let request = completed.as_ref().unwrap_or(request);
         request.policy.check()?;
         if !self.puts_at_once() {
             return self.change_in_scope(request, decide).await;

@@ -4,10 +4,13 @@ use std::fmt;
 use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
+
 use super::default_ttl::DefaultTtl;
 use super::early::RandomSource;
 use super::events::Events;
 use super::flight::Flights;
+use super::policies::{InUse, Policies};
 use super::scope::Switch;
 use super::site::{Site, Visitors};
 use super::tenant::Tenant;
@@ -44,6 +47,7 @@ pub(crate) struct Engine {
     pub(super) memory: Option<MemoryTier>,
     pub(super) remote: Option<Arc<Remote>>,
     pub(super) default_ttl: DefaultTtl,
+    pub(super) policies: ArcSwapOption<InUse>,
     pub(super) clock: Clock,
     pub(super) fences: Arc<Fences>,
     pub(super) flights: Arc<Flights>,
@@ -88,6 +92,7 @@ pub(crate) struct Parts {
     pub(crate) memory: Option<MemoryTier>,
     pub(crate) remote: Option<Remote>,
     pub(crate) default_ttl: Option<Duration>,
+    pub(crate) policies: Policies,
     pub(crate) clock: Clock,
     pub(crate) signals: Arc<Signals>,
     /// Identifies the cache among the caches of the remote tier.
@@ -107,6 +112,7 @@ impl Engine {
             memory: parts.memory,
             remote: parts.remote.map(|remote| remote.teaching(&generations).shared()),
             default_ttl: DefaultTtl::new(parts.default_ttl),
+            policies: ArcSwapOption::new(InUse::new(parts.policies)),
             clock: parts.clock,
             fences: Fences::new(),
             flights: Flights::new(),

@@ -16,6 +16,7 @@
 //! | `peek`, `put`, `change`, `inspect` | reads without a load; writes; changes of a value; the description of an entry |
 //! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
+//! | `policies` | the policies of a cache for its functions and models |
 //! | `scope` | transactions and the off switch |
 //! | `cell`, `namespaces` | values of an instance; the namespaces in use |
 //! | `advisor`, `undeclared` | what an installed cache says, and advice; tags that nothing declares |
@@ -49,6 +50,7 @@ pub(crate) mod namespaces;
 mod nesting;
 mod peek;
 mod permission;
+pub(crate) mod policies;
 mod pulse;
 mod put;
 mod read;
@@ -87,6 +89,7 @@ pub(crate) use lead::Lead;
 pub(crate) use mutation::{Mutation, report};
 pub(crate) use nesting::Nesting;
 pub(crate) use peek::Trace;
+pub use policies::Policies;
 pub(crate) use pulse::Beat;
 pub(crate) use read::{Begun, begin};
 pub(crate) use read_context::Caller;

@@ -11,7 +11,7 @@ use super::store::WriteOptions;
 use super::table::{Seat, Table};
 use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
-use crate::base::{CacheValue, Error, all_begun};
+use crate::base::{CacheValue, Error, PolicyRef, all_begun};
 use crate::codec::Coder;
 use crate::memory::Ticket;
 
@@ -19,6 +19,7 @@ use crate::memory::Ticket;
 /// it.
 pub(crate) struct Begun<'a> {
     request: &'a Request,
+    policy: PolicyRef,
     ticket: Ticket,
     /// The codec, if the value goes to the remote tier.
     codec: Option<Coder>,
@@ -44,14 +45,18 @@ impl Engine {
         self: &'a Arc<Self>,
         request: &'a Request,
     ) -> Result<Begun<'a>, Error> {
-        request.policy.check()?;
+        let policy = match self.completed(request) {
+            Some(completed) => completed.policy,
+            None => request.policy.clone(),
+        };
+        policy.check()?;
         let id = request.key.id();
         request.enlist(self, id);
         let stamps = self.generations.stamp(request.tags());
         let ticket = self.fences.issue_write(id, request.key.as_str(), stamps);
         let codec = request.remote_codec(self);
         let otherwise = self.evict_otherwise(id, request.key.as_str(), codec.is_some());
-        Ok(Begun { request, ticket, codec, otherwise })
+        Ok(Begun { request, policy, ticket, codec, otherwise })
     }
 
     /// Reads the fleet's generations of the writes' tags, with one request for all.
@@ -80,12 +85,11 @@ impl Engine {
     /// Stores the value. With a `seat`, it goes to the remote tier together with the other writes.
     pub(crate) async fn end_write<T: CacheValue>(
         self: &Arc<Self>,
-        Begun { request, ticket, codec, otherwise }: Begun<'_>,
+        Begun { request, policy, ticket, codec, otherwise }: Begun<'_>,
         value: T,
         seat: Option<Arc<Seat>>,
     ) -> Result<(), Error> {
-        let entry =
-            self.entry(request, ticket.of_entry(), &value, (&request.policy, Duration::ZERO));
+        let entry = self.entry(request, ticket.of_entry(), &value, (&policy, Duration::ZERO));
         // Ends the loads and puts that began before.
         let committed = ticket.commit_over(self.memory.as_ref(), &entry);
         // From here on the write itself removes the value if it fails.

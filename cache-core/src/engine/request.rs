@@ -9,7 +9,7 @@ use super::handle::Engine;
 use super::site::Site;
 use super::terms::Decide;
 use crate::backend::GENERATION_TTL;
-use crate::base::PolicyRef;
+use crate::base::{Expiry, PolicyRef};
 use crate::codec::Coder;
 use crate::entry::ValueType;
 use crate::key::{KeyBuf, KeyId};
@@ -30,6 +30,8 @@ pub(crate) struct Request {
     pub(crate) blocking: bool,
     /// The cell with which the value ends. Every load that may still store the value holds the cell.
     pub(crate) cell: Option<Arc<CellContents>>,
+    /// The time to live of the call's directions.
+    pub(crate) ttl: Option<Expiry>,
     /// What the function decides about a value.
     pub(crate) decide: Option<Decide>,
     /// The called function, for statistics.
@@ -60,6 +62,7 @@ impl Request {
             drawn: false,
             blocking: false,
             cell: None,
+            ttl: None,
             decide: None,
             site: None,
         }

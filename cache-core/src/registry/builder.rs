@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::base::{Clock, Error};
 use crate::codec::{Codec, Compression, Wire};
-use crate::engine::{Cache, DefaultTtl, Engine, Parts, namespaces, test_scope as world};
+use crate::engine::{Cache, DefaultTtl, Engine, Parts, Policies, namespaces, test_scope as world};
 use crate::key::random;
 use crate::memory::{Memory, MemoryTier};
 use crate::remote::{BreakerLimits, Remote, RetryLog};
@@ -40,6 +40,7 @@ pub struct Builder {
     memory: Option<Memory>,
     remote: Option<Arc<dyn Backend>>,
     default_ttl: Option<Duration>,
+    policies: Policies,
     clock: Clock,
     seed: Option<u64>,
     wire: Wire,
@@ -68,6 +69,7 @@ impl Builder {
             memory: Some(Memory::default()),
             remote: None,
             default_ttl: None,
+            policies: Policies::new(),
             clock,
             seed: None,
             wire: Wire::default(),
@@ -111,6 +113,13 @@ impl Builder {
     /// Sets the remote tier. Default: none.
     pub fn remote(mut self, backend: impl Backend) -> Self {
         self.remote = Some(Arc::new(backend));
+        self
+    }
+
+    /// Sets the policies of functions and models, and the default for everything else in the cache. Default: none; each
+    /// function has what its attribute says. [`Cache::set_policies`] replaces them while the cache runs.
+    pub fn policies(mut self, policies: Policies) -> Self {
+        self.policies = policies;
         self
     }
 
@@ -299,6 +308,7 @@ impl Builder {
             memory,
             remote,
             default_ttl: self.default_ttl,
+            policies: self.policies,
             clock: self.clock,
             signals,
             instance,
@@ -330,6 +340,7 @@ impl Builder {
             self.name.as_deref().map_or(Ok(()), named),
             self.namespace.as_deref().map_or(Ok(()), namespaces::check),
             DefaultTtl::check(self.default_ttl),
+            self.policies.check(),
             self.wire.check_limit(),
             self.wire.seal.check(),
             memory.map_or_else(|| self.some_tier(), Memory::check_bound),

@@ -17,9 +17,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::base::{Error, Expiry, IntoTtl, PLAIN, Policy, PolicyRef, warn_once};
+use crate::base::{CacheValue, Error, Expiry, IntoTtl, PLAIN, Policy, PolicyRef, warn_once};
 use crate::codec::Coder;
-use crate::engine::{Cache, Mode, Request};
+use crate::engine::{Cache, Decide, Mode, Request, Terms};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::tags::{Tags, bounded};
 
@@ -61,6 +61,8 @@ pub struct CacheEntry<'c, P = AllTiers> {
     key: KeyBuf,
     policy: Option<Policy>,
     ttl: Option<Expiry>,
+    /// What the value decides.
+    decide: Option<Decide>,
     tags: Tags,
     tenant: Option<Result<TenantPrefix, Error>>,
     mode: Mode,
@@ -90,6 +92,7 @@ impl<'c, P> CacheEntry<'c, P> {
             key: key.into(),
             policy: None,
             ttl: None,
+            decide: None,
             tags: Tags::new(),
             tenant: None,
             mode: Mode::Normal,
@@ -113,6 +116,57 @@ impl<'c, P> CacheEntry<'c, P> {
             Ok(ttl) => self.ttl = ttl,
             Err(error) => warn_once("an entry keeps its policy's ttl", &error),
         }
+        self
+    }
+
+    /// Sets the time to live by the value that is loaded or inserted, as the option `ttl_with` of `#[cached]`
+    /// does: zero means that the value is not stored, and `None` that it has the [`ttl`](Self::ttl) of the entry.
+    ///
+    /// `T` is the type of the value; a function of another type is ignored.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Expiry};
+    /// # use std::time::Duration;
+    /// # #[derive(Clone, serde::Serialize, serde::Deserialize)]
+    /// # struct Token { expires_in: Duration }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let cache = Cache::builder().build()?;
+    /// # let fetch = || async { Ok::<_, Error>(Token { expires_in: Duration::from_secs(60) }) };
+    /// let token = cache
+    ///     .entry("token")
+    ///     .ttl_with(|token: &Token| token.expires_in)
+    ///     .or_load(fetch)
+    ///     .await?;
+    /// assert!(cache.ttl("token").await? <= Some(Expiry::In(token.expires_in)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ttl_with<T, L>(self, ttl: impl Fn(&T) -> L + Send + Sync + 'static) -> Self
+    where
+        T: CacheValue,
+        L: IntoTtl,
+    {
+        self.decides(move |value: &T, terms| terms.ttl(ttl(value)))
+    }
+
+    /// Stores a value that is loaded or inserted only if `keep` is true for it. An inserted value that is not
+    /// stored evicts the old one.
+    ///
+    /// `T` is the type of the value; a function of another type is ignored.
+    pub fn cache_if<T: CacheValue>(
+        self,
+        keep: impl Fn(&T) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.decides(move |value: &T, terms| terms.keep_if(keep(value)))
+    }
+
+    fn decides<T: CacheValue>(
+        mut self,
+        decide: impl Fn(&T, &mut Terms) + Send + Sync + 'static,
+    ) -> Self {
+        self.decide = Decide::both(self.decide.take(), Some(Decide::new(decide)));
         self
     }
 
@@ -181,6 +235,8 @@ impl<'c, P> CacheEntry<'c, P> {
             (Some(prefix), None) | (None, Some(prefix)) => prefix.apply(&mut request),
             (None, None) => {}
         }
+        request.decide = self.decide;
+        request.ttl = self.ttl;
         request.mode = self.mode;
         request.blocking = self.blocking;
         (request, policy)

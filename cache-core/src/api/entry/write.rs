@@ -2,7 +2,7 @@
 
 use super::{CacheEntry, Fits};
 use crate::base::Error;
-use crate::engine::{Change, Mutation};
+use crate::engine::{Change, Keep, Mutation, StoreDecision};
 
 impl<P> CacheEntry<'_, P> {
     /// Stores a value in every tier. Loads of the key that have begun store nothing.
@@ -11,7 +11,14 @@ impl<P> CacheEntry<'_, P> {
     /// The value cannot be encoded, or the remote tier failed. The value is in the memory tier nevertheless.
     pub async fn insert<T: Fits<P>>(self, value: T) -> Result<(), Error> {
         let engine = &self.cache.engine;
-        engine.put(&self.request::<T>()?, value).await
+        let mut request = self.request::<T>()?;
+        match request.keep(StoreDecision::Keep, &value) {
+            Keep::No => engine.invalidate(Mutation::evict(request.key)).await.map(drop),
+            Keep::Under(policy) => {
+                request.policy = policy;
+                engine.put(&request, value).await
+            }
+        }
     }
 
     /// Stores a value if there is no fresh one, and returns whether it did. Of several callers at the same time,

@@ -186,6 +186,7 @@ where
         let engine = target.resolve()?.engine;
         let (mut puts, mut gone) = (Vec::new(), Vec::new());
         for (mut request, value) in requests.into_iter().zip(values) {
+            engine.complete(&mut request);
             let kept = value
                 .map(|value| (request.keep(judge.verdict(&value, &request.policy), &value), value));
             match kept {

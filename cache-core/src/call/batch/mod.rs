@@ -125,7 +125,7 @@ impl<L: LoadEach> BatchInner<L> {
         }
         let Self { target, policy, mode, items, tenant, ttl, site, load, .. } = self;
         let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
-        let like = Like { policy, mode: *mode, codec, decide: &decide, site };
+        let like = Like { policy, mode: *mode, codec, decide: &decide, ttl: *ttl, site };
         load.run(&mut || asking(target, like, items, tenant), cx)
     }
 
@@ -142,7 +142,7 @@ impl<L: LoadEach> BatchInner<L> {
     fn asking(&self) -> Asking {
         let Self { policy, mode, ttl, site, load, .. } = self;
         let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
-        let like = Like { policy, mode: *mode, codec, decide: &decide, site };
+        let like = Like { policy, mode: *mode, codec, decide: &decide, ttl: *ttl, site };
         asking(&self.target, like, &self.items, &self.tenant)
     }
 }
@@ -162,6 +162,7 @@ struct Like<'a> {
     mode: Mode,
     codec: Option<Coder>,
     decide: &'a Option<Decide>,
+    ttl: Option<Expiry>,
     site: &'static Site,
 }
 
@@ -178,6 +179,7 @@ fn asking(
         request.mode = like.mode;
         request.site = Some(like.site);
         request.decide.clone_from(like.decide);
+        request.ttl = like.ttl;
         super::tenant::enter(tenant.as_deref(), &mut target, &mut request);
         request
     });

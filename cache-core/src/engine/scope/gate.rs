@@ -22,7 +22,7 @@ pub(crate) fn seen(engine: &Engine, request: &Request) -> Seen {
 
 #[cold]
 fn seen_slowly(engine: &Engine, request: &Request) -> Seen {
-    if off::is_off(engine) {
+    if off::is_off(engine) || engine.disables(request) {
         return Seen::Hidden;
     }
     transaction::current().map_or(Seen::Through, |held| held.see(engine, request))
@@ -88,7 +88,9 @@ pub(crate) async fn way(engine: &Arc<Engine>, request: &Request) -> ReadRoute {
 
 async fn way_slowly(engine: &Arc<Engine>, request: &Request) -> ReadRoute {
     let held = transaction::current();
-    if request.mode == Mode::Refresh && (held.is_some() || off::is_off(engine)) {
+    if request.mode == Mode::Refresh
+        && (held.is_some() || off::is_off(engine) || engine.disables(request))
+    {
         // The cached value is known to be old, and its replacement must not be stored now.
         evict_quietly(engine, request).await;
         return ReadRoute::Beside;
@@ -139,7 +141,8 @@ impl Engine {
 
     /// Whether puts are written immediately, neither held nor replaced by evictions.
     pub(crate) fn puts_at_once(&self) -> bool {
-        no_active_scope() || (!off::is_off(self) && transaction::current().is_none())
+        no_active_scope()
+            || (!off::is_off(self) && !self.disables_any() && transaction::current().is_none())
     }
 
     /// The entry point of all puts: an eviction while the cache is off, held in a transaction, otherwise
@@ -152,7 +155,7 @@ impl Engine {
         if no_active_scope() {
             return self.write_through(request, value).await;
         }
-        if off::is_off(self) {
+        if off::is_off(self) || self.disables(request) {
             return self.invalidate(Mutation::evict(request.key.clone())).await.map(drop);
         }
         let Some(held) = transaction::current() else {

@@ -1,0 +1,239 @@
+//! The policies that a cache gives its functions, models and other users, and that can change while it runs.
+
+use std::sync::Arc;
+
+use super::handle::{Cache, Engine};
+use super::request::Request;
+use super::site::Site;
+use crate::base::{ActiveScope, Error, Pattern, Policy, PolicyRef, Ttl, warn_once};
+use crate::tags::tag;
+
+/// The policies of one cache: defaults for everything in it, for models, and settings for functions.
+///
+/// | policy | takes the place of |
+/// | --- | --- |
+/// | [`function`](Self::function) | everything that the function's attribute says |
+/// | the attribute's own, or that of a call by hand | the defaults |
+/// | [`model`](Self::model) | the default for all |
+/// | [`all`](Self::all) | the settings of [`Policy::new`] |
+///
+/// They are combined setting by setting. A setting with the value that [`Policy::new`] gives it counts as left out. A window after
+/// the `ttl` (`stale`, `stale_if_error`), and `jitter`, have no effect on entries that do not expire. The directions of a call
+/// (`Call::ttl`) have precedence over everything.
+///
+/// ```
+/// # use cache_core as larder;
+/// use larder::{Cache, Policies, Policy};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), larder::Error> {
+/// let minutes = |count: u64| Duration::from_secs(60 * count);
+/// let policies = Policies::new()
+///     .all(Policy::new().ttl(minutes(10)).stale_if_error(minutes(60)))
+///     .model("user", Policy::new().ttl(minutes(5)))
+///     .function("shop::search", Policy::new().ttl(minutes(1)))
+///     .disable("shop::report::*");
+/// let cache = Cache::builder().policies(policies.clone()).build()?;
+///
+/// // Later, while the cache is in use:
+/// cache.set_policies(policies.enable("shop::report::*"))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Policies {
+    all: Option<Policy>,
+    models: Vec<(String, Policy)>,
+    /// In order: later ones have precedence.
+    functions: Vec<(Pattern, FunctionRule)>,
+}
+
+#[derive(Clone, Debug)]
+enum FunctionRule {
+    Policy(Box<Policy>),
+    Enabled(bool),
+}
+
+impl Policies {
+    /// No policies.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the default for everything in the cache: functions, models, and values by hand.
+    pub fn all(mut self, policy: Policy) -> Self {
+        self.all = Some(policy);
+        self
+    }
+
+    /// Sets the default for the entries of a model: of functions with `model = ".."`, and of views
+    /// ([`Cache::typed`]). A second one for the same model replaces the first.
+    pub fn model(mut self, model: impl Into<String>, policy: Policy) -> Self {
+        let model = model.into();
+        self.models.retain(|(known, _)| *known != model);
+        self.models.push((model, policy));
+        self
+    }
+
+    /// Sets the policy of functions, by their paths in [`Cache::stats_by_function`], such as `shop::search` or
+    /// `shop::Repo::get`. The path may be a pattern: `shop::*`. Of several that match, later ones have precedence.
+    pub fn function(mut self, path: impl Into<Pattern>, policy: Policy) -> Self {
+        self.functions.push((path.into(), FunctionRule::Policy(Box::new(policy))));
+        self
+    }
+
+    /// Switches caching off for functions, as [`Cache::disable`] does for all: they load each time, evictions still
+    /// take place, and a put evicts. While any function is off, hits of all functions in the process are somewhat slower.
+    pub fn disable(mut self, path: impl Into<Pattern>) -> Self {
+        self.functions.push((path.into(), FunctionRule::Enabled(false)));
+        self
+    }
+
+    /// Switches caching on again for functions that an earlier [`disable`](Self::disable) switched off.
+    pub fn enable(mut self, path: impl Into<Pattern>) -> Self {
+        self.functions.push((path.into(), FunctionRule::Enabled(true)));
+        self
+    }
+
+    /// Checks each policy.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for the first policy that is not valid, or that has `tags`, `local` or `early_refresh`: these belong
+    /// to the function.
+    pub fn check(&self) -> Result<(), Error> {
+        let models = self.models.iter().map(|(_, policy)| policy);
+        let functions = self.functions.iter().filter_map(|(_, rule)| match rule {
+            FunctionRule::Policy(policy) => Some(&**policy),
+            FunctionRule::Enabled(_) => None,
+        });
+        for policy in self.all.iter().chain(models).chain(functions) {
+            // The windows may belong to another policy's `ttl`.
+            if let Err(error) = policy.computed_ttl().check() {
+                return Err(Error::config("policies", error.to_string()));
+            }
+            if !policy.tags.is_empty() || policy.local || policy.early > 0.0 {
+                let message = "`tags`, `local` and `early_refresh` belong to the function: give them in its attribute";
+                return Err(Error::config("policies", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The policy of a request whose own is `own`. `has_ttl`: whether entries expire by default.
+    fn of(&self, request: &Request, has_ttl: bool) -> Policy {
+        let own = *request.policy;
+        let path = request.site.map(Site::path);
+        let matches = |pattern: &Pattern| path.is_some_and(|path| pattern.matches(path));
+        let function = self.functions.iter().filter(|(pattern, _)| matches(pattern));
+        let mut policy = function.fold(own, |policy, (_, rule)| match rule {
+            FunctionRule::Policy(rule) => rule.instead_of(&policy),
+            FunctionRule::Enabled(_) => policy,
+        });
+        for (_, default) in self.models.iter().filter(|(model, _)| is_of(request, model)) {
+            policy = policy.or(default);
+        }
+        if let Some(all) = &self.all {
+            policy = policy.or(all);
+        }
+        match policy.ttl {
+            Ttl::Never => policy.without_end(),
+            Ttl::Default if has_ttl => policy.computed_ttl(),
+            Ttl::Default => policy.without_end(),
+            Ttl::For(_) | Ttl::Computed => policy,
+        }
+    }
+
+    /// Whether caching is off for the function.
+    fn disables(&self, site: &Site) -> bool {
+        let rules = self.functions.iter().rev().filter(|(pattern, _)| pattern.matches(site.path()));
+        let switch = rules.filter_map(|(_, rule)| match rule {
+            FunctionRule::Enabled(enabled) => Some(*enabled),
+            FunctionRule::Policy(_) => None,
+        });
+        switch.map(|enabled| !enabled).next().unwrap_or(false)
+    }
+
+    fn disables_any(&self) -> bool {
+        self.functions.iter().any(|(_, rule)| matches!(rule, FunctionRule::Enabled(false)))
+    }
+}
+
+/// Whether the entry of the request belongs to the model.
+fn is_of(request: &Request, model: &str) -> bool {
+    let wanted = tag(model, None);
+    request.tags().any(|tag| tag == wanted)
+}
+
+/// The policies in use.
+#[derive(Debug)]
+pub(crate) struct InUse {
+    policies: Policies,
+    /// Hits of functions that are off must not be served: see [`no_active_scope`](crate::base::no_active_scope).
+    live: Option<ActiveScope>,
+}
+
+impl InUse {
+    pub(crate) fn new(policies: Policies) -> Option<Arc<Self>> {
+        let live = policies.disables_any().then(ActiveScope::new);
+        let any =
+            policies.all.is_some() || !policies.models.is_empty() || !policies.functions.is_empty();
+        any.then(|| Arc::new(Self { policies, live }))
+    }
+}
+
+impl Engine {
+    /// Completes the policy of a request that may store a value. `ttl`: the one that the call's directions give, if any.
+    pub(crate) fn complete(&self, request: &mut Request) {
+        let in_use = self.policies.load();
+        let Some(in_use) = &*in_use else { return };
+        let policy = in_use.policies.of(request, self.default_ttl.get().is_some());
+        let policy = request.ttl.map_or(policy, |ttl| policy.until(ttl));
+        match policy.check() {
+            Ok(()) => request.policy = PolicyRef::Own(Arc::new(policy)),
+            Err(error) => warn_once("functions keep their own policies", &error.into()),
+        }
+    }
+
+    /// The request of a write by hand with its whole policy. A function completes its own, before it decides about the
+    /// value.
+    pub(super) fn completed(&self, request: &Request) -> Option<Request> {
+        if request.site.is_some() || self.policies.load().is_none() {
+            return None;
+        }
+        let mut completed = request.clone();
+        self.complete(&mut completed);
+        Some(completed)
+    }
+
+    /// Whether the function is switched off.
+    pub(super) fn disables(&self, request: &Request) -> bool {
+        let in_use = self.policies.load();
+        let (Some(in_use), Some(site)) = (&*in_use, request.site) else { return false };
+        in_use.live.is_some() && in_use.policies.disables(site)
+    }
+
+    /// Whether any function is switched off.
+    pub(super) fn disables_any(&self) -> bool {
+        self.policies.load().as_ref().is_some_and(|in_use| in_use.live.is_some())
+    }
+}
+
+impl Cache {
+    /// Returns the policies of this cache.
+    pub fn policies(&self) -> Policies {
+        let in_use = self.engine.policies.load();
+        in_use.as_ref().map(|in_use| in_use.policies.clone()).unwrap_or_default()
+    }
+
+    /// Replaces the [policies](crate::registry::Builder::policies) of this cache, for entries that are stored from now on. Stored
+    /// entries keep their times.
+    ///
+    /// # Errors
+    /// As [`Policies::check`]; nothing is changed then.
+    pub fn set_policies(&self, policies: Policies) -> Result<(), Error> {
+        policies.check()?;
+        self.engine.policies.store(InUse::new(policies));
+        Ok(())
+    }
+}
