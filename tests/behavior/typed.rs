@@ -59,6 +59,27 @@ async fn values_by_id() {
 }
 
 #[tokio::test]
+async fn changes_of_the_old_value() {
+    const HOUR: Policy = Policy::new().ttl(Duration::from_secs(3600));
+    for (name, cache) in tierings().await.caches {
+        let users = users(&cache).policy(HOUR);
+        assert!(users.insert_if_absent(&7, user("Ada")).await.unwrap(), "{name}");
+        assert!(!users.insert_if_absent(&7, user("Bob")).await.unwrap(), "{name}");
+        let rename = |old: Option<User>| old.map(|old| user(&format!("{} L.", old.name)));
+        assert_eq!(users.update(&7, rename).await.unwrap(), Some(user("Ada L.")), "{name}");
+        assert_eq!(users.update(&8, rename).await.unwrap(), None, "{name}");
+        assert_eq!(users.get(&7).await.unwrap(), Some(user("Ada L.")), "{name}");
+        assert!(users.ttl(&7).await.unwrap() < Some(Expiry::Never), "{name}: the view's policy");
+        assert_eq!(users.take(&7).await.unwrap(), Some(user("Ada L.")), "{name}");
+        assert_eq!(users.take(&7).await.unwrap(), None, "{name}");
+        // The value has the view's tags.
+        users.update(&7, |_| Some(user("Eve"))).await.unwrap();
+        users.clear().await.unwrap();
+        assert_eq!(users.get(&7).await.unwrap(), None, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_view_with_a_separate_policy() {
     for (name, cache) in tierings().await.caches {
         let minute = Policy::new().ttl(Duration::from_secs(60)).tags(&["people"]);

@@ -1,5 +1,6 @@
 //! The entries of one model, by id.
 
+mod change;
 mod many;
 
 use std::fmt;
