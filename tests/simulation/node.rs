@@ -149,6 +149,14 @@ fn outcome<E>(result: &Result<Value, E>) -> Outcome {
     result.as_ref().map_or(Outcome::Failed, Value::outcome)
 }
 
+fn found(read: Result<Option<Value>, larder::Error>) -> Outcome {
+    match read {
+        Ok(Some(value)) => value.outcome(),
+        Ok(None) => Outcome::Nothing,
+        Err(_) => Outcome::Failed,
+    }
+}
+
 impl Node {
     fn next(&self) -> u64 {
         self.operations.fetch_add(1, Ordering::Relaxed)
@@ -196,11 +204,7 @@ impl Node {
 
     pub(crate) async fn peek(&self, key: Key) {
         let (_, mut ending) = self.read(key, How::Peek);
-        ending.outcome = match self.cache.get::<Value>(name(key)).await {
-            Ok(Some(value)) => value.outcome(),
-            Ok(None) => Outcome::Nothing,
-            Err(_) => Outcome::Failed,
-        };
+        ending.outcome = found(self.cache.get::<Value>(name(key)).await);
     }
 
     pub(crate) async fn peek_many(&self, keys: &[Key]) {
@@ -216,12 +220,39 @@ impl Node {
         }
     }
 
-    /// Evicts; for `Put`, writes the value through.
-    pub(crate) async fn evict(&self, what: What, value: Option<Value>) {
+    /// Stores the value that there is, once more. An eviction in between must win.
+    pub(crate) async fn rewrite(&self, key: Key) {
+        let (_, mut ending) = self.read(key, How::Peek);
+        let policy = self.rules[key as usize].policy;
+        let entry = self.cache.entry(name(key)).policy(policy);
+        ending.outcome = found(entry.update(|old: Option<Value>| old).await);
+    }
+
+    /// Reads a value and removes it. If there is none, nothing is evicted.
+    pub(crate) async fn take(&self, key: Key) {
+        let (_, mut read) = self.read(key, How::Peek);
+        let (mut evictions, mut taken) = (Vec::new(), None);
+        let remove = |old: Option<Value>| {
+            taken = old;
+            evictions.extend(taken.as_ref().map(|_| self.evicting(What::Key(key))));
+            None
+        };
+        let done = self.cache.entry(name(key)).update(remove).await;
+        read.outcome = found(done.map(|_| taken));
+        let ended = if read.outcome == Outcome::Failed { Outcome::Failed } else { Outcome::Ok };
+        evictions.iter_mut().for_each(|eviction| eviction.outcome = ended);
+    }
+
+    fn evicting(&self, what: What) -> Ending<'_> {
         let evict = self.next();
         self.history.record(Event::EvictStarted { evict, node: self.number, what });
         let ended = Box::new(move |outcome| vec![Event::EvictEnded { evict, outcome }]);
-        let mut ending = Ending { history: &self.history, ended, outcome: Outcome::Cancelled };
+        Ending { history: &self.history, ended, outcome: Outcome::Cancelled }
+    }
+
+    /// Evicts; for `Put`, writes the value through.
+    pub(crate) async fn evict(&self, what: What, value: Option<Value>) {
+        let mut ending = self.evicting(what);
         let done = match (what, value) {
             (What::Put(key, _), Some(value)) => {
                 let policy = self.rules[key as usize].policy;

@@ -53,9 +53,14 @@ impl Client {
                 bounded(patience, node.get_or_load(key, refresh, owned)).await;
             }
             62..70 => bounded(patience, node.peek(key)).await,
-            70..73 if node.rules[key as usize].is_long() => {
+            70..72 if node.rules[key as usize].is_long() => {
                 bounded(patience, node.evict(What::Life(key), None)).await;
             }
+            // A rewritten value has a new life, too.
+            72..74 if node.rules[key as usize].is_long() => {
+                bounded(patience, node.rewrite(key)).await;
+            }
+            74..75 => bounded(patience, node.take(key)).await,
             70..77 => {
                 let all: Vec<Key> = (0..KEYS as u64).collect();
                 bounded(patience, node.peek_many(&all)).await;
