@@ -222,6 +222,22 @@ async fn no_update_is_lost_between_processes() {
     assert_eq!(last, Some(120));
 }
 
+/// A change that nobody polls any more keeps others waiting for the time of a load only.
+#[tokio::test]
+async fn a_change_that_is_not_polled_strands_nobody() {
+    const SHORT: Policy = Policy::new().lease(Duration::from_millis(50));
+    let server = Server::start();
+    let redis = Redis::connect(server.url()).await.unwrap();
+    let cache = Cache::builder().remote(redis).build().unwrap();
+    let count = |old: Option<u64>| Some(old.unwrap_or(0) + 1);
+    let mut parked = Box::pin(cache.entry("n").update(count));
+    assert!(futures_util::poll!(&mut parked).is_pending(), "it waits for Redis");
+    assert_eq!(cache.entry("n").policy(SHORT).update(count).await.unwrap(), Some(1));
+    // It continues with the value of the other.
+    assert_eq!(parked.await.unwrap(), Some(2));
+    assert_eq!(cache.get::<u64>("n").await.unwrap(), Some(2));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_takes_and_one_inserts() {
     let server = Server::start();

@@ -62,8 +62,9 @@ impl Engine {
         };
         let ticket = request.ticket(self, request.key.id());
         // The changes of this process take turns: otherwise all of them would ask the store, and one would
-        // succeed.
-        let _turn = ticket.turn().await;
+        // succeed. A change whose caller is not polled keeps the others waiting for the time of a load only.
+        let patience = self.clock.now().after(request.policy.lease);
+        let _turn = self.clock.timeout_at(patience, ticket.turn()).await;
         for _ in 0..ATTEMPTS {
             let attempted = self.change_remotely(request, (codec, remote), &mut decide).await;
             match attempted.inspect_err(|_| self.counters.direct.remote_errors())? {
