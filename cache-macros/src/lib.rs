@@ -121,6 +121,7 @@ use proc_macro::TokenStream;
 /// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that returns a `larder::Cache`, or a type that dereferences to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
 /// | `local` | all tiers | uses the memory tier only; the value then needs no serde |
 /// | `blocking` | memory only | lets a sync function use all tiers: it blocks its thread while it waits for the remote tier; see [below](#sync-functions-and-methods) |
+/// | `metrics = false` | `true` | leaves the calls of the function out of statistics and metrics, and of the sums of its cache. (A function is switched off by `larder::Policies`, also in configuration.) |
 /// | `call = cached_config` | the function's name | the name by which [`call!`] finds a sync function, if a module has the function's own name |
 /// | `each = "id in ids"` | none | caches each item of a list argument separately; see [Batches](#batches) |
 /// | `crate = path` | found automatically | the path to larder, for crates that re-export it |

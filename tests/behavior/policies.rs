@@ -179,6 +179,26 @@ async fn a_function_is_switched_off_and_on() {
     assert_eq!(switched(&cache, 10).peek().await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn a_function_without_metrics_is_not_counted_but_cached() {
+    #[cached(metrics = false, key = "silent:{id}", tags = ["silent"], skip(cache), cache = cache)]
+    async fn silent(cache: &Cache, id: u64) -> u64 {
+        id
+    }
+
+    let cache = Cache::builder().build().unwrap();
+    assert_eq!((silent(&cache, 1).await, silent(&cache, 1).await), (1, 1));
+    assert_eq!(silent(&cache, 1).traced().await.source, Source::Memory);
+    open(&cache, 1).await;
+    let stats = cache.stats();
+    assert_eq!((stats.hits(), stats.loads, stats.misses, stats.stores), (0, 1, 1, 1));
+    assert_eq!(stats.load_time.count(), 1);
+    let counted: Vec<_> = cache.stats_by_function().into_iter().map(|of| of.function).collect();
+    assert!(counted.len() == 1 && counted[0].ends_with("policies::open"), "{counted:?}");
+    cache.evict_tag("silent").await.unwrap();
+    assert_eq!(silent(&cache, 1).peek().await.unwrap(), None);
+}
+
 #[test]
 fn what_belongs_to_the_function_is_refused() {
     let refused = [

@@ -45,6 +45,8 @@ pub struct Site {
     contested: AtomicBool,
     /// The type of its first cached value.
     value: OnceLock<&'static str>,
+    /// Whether its calls are left out of statistics and metrics.
+    silent: bool,
     /// Its number among the called functions, from 1; 0 before the first call.
     number: AtomicUsize,
     path: OnceLock<String>,
@@ -67,6 +69,7 @@ impl Site {
             listed: AtomicBool::new(false),
             contested: AtomicBool::new(false),
             value: OnceLock::new(),
+            silent: false,
             number: AtomicUsize::new(0),
             path: OnceLock::new(),
         }
@@ -90,6 +93,13 @@ impl Site {
     ) -> Self {
         self.template = [head, tail];
         self.at = at;
+        self
+    }
+
+    /// Counts none of its calls.
+    #[must_use]
+    pub const fn silent(mut self) -> Self {
+        self.silent = true;
         self
     }
 
@@ -262,6 +272,10 @@ impl Function for Site {
 
     fn policy(&self) -> &Policy {
         self.policy()
+    }
+
+    fn is_silent(&self) -> bool {
+        self.silent
     }
 
     fn declares(&self, tag: &str) -> bool {

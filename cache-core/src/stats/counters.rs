@@ -148,6 +148,7 @@ impl Counters {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Tally> {
-        std::iter::once(&self.direct).chain(self.functions.iter())
+        let told = |tally: &&Tally| !tally.site.is_some_and(Function::is_silent);
+        std::iter::once(&self.direct).chain(self.functions.iter().filter(told))
     }
 }

@@ -38,6 +38,10 @@ pub(crate) trait Function: std::fmt::Debug + Sync {
     /// Its name in statistics.
     fn path(&self) -> &str;
     fn policy(&self) -> &Policy;
+    /// Whether its calls are left out of statistics and metrics.
+    fn is_silent(&self) -> bool {
+        false
+    }
     /// Whether its entries may carry `tag`.
     fn declares(&self, tag: &str) -> bool;
 }

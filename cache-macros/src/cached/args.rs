@@ -27,6 +27,8 @@ pub(crate) struct Args {
     pub(crate) skip_all: Option<Ident>,
     pub(crate) cache: CacheChoice,
     pub(crate) local: Option<Ident>,
+    /// `metrics = false`.
+    pub(crate) silent: bool,
     /// Lets a sync function wait for the remote tier.
     pub(crate) blocking: Option<Ident>,
     pub(crate) each: Option<(Ident, Expr)>,
@@ -51,9 +53,22 @@ impl Args {
             skip_all: options.flag("skip_all", errors),
             cache: cache_choice(&mut options, errors),
             local: options.flag("local", errors),
+            silent: !metrics(&mut options, errors),
             blocking: options.flag("blocking", errors),
             each: options.assigned("each", errors),
             call: call(&mut options, errors),
+        }
+    }
+}
+
+/// Takes `metrics = false`. Default: true.
+fn metrics(options: &mut Options, errors: &mut Errors) -> bool {
+    match options.assigned("metrics", errors) {
+        None => true,
+        Some((_, Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }))) => value.value,
+        Some((_, other)) => {
+            errors.on(&other, "`metrics` is `true` (the default) or `false`: whether the calls of this function are counted");
+            true
         }
     }
 }

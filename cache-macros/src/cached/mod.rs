@@ -37,7 +37,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 36] = [
+const KNOWN: [&str; 37] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -68,6 +68,7 @@ const KNOWN: [&str; 36] = [
     "invalidate_on",
     "cache",
     "local",
+    "metrics",
     "blocking",
     "crate",
     "skip",

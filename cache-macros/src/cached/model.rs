@@ -34,6 +34,8 @@ pub(crate) struct Model {
     pub(crate) policy: Policy,
     pub(crate) conditions: Conditions,
     pub(crate) local: bool,
+    /// Its calls are not counted.
+    pub(crate) silent: bool,
     /// Whether a sync function uses the remote tier, and blocks its thread meanwhile.
     pub(crate) blocking: bool,
     pub(crate) key: Key,
@@ -109,6 +111,7 @@ pub(crate) fn build(
         conditions: args.conditions,
         local: args.local.is_some() || matches!(key, Key::Cell(_)),
         blocking: args.blocking.is_some(),
+        silent: args.silent,
         key,
         every_type,
         affixes: args.affixes,
@@ -169,6 +172,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         policy: Policy::default(),
         conditions: Conditions::default(),
         local: true,
+        silent: false,
         blocking: false,
         key: Key::Automatic { args: Vec::new(), generics: Vec::new() },
         every_type: false,

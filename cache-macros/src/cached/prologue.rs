@@ -28,6 +28,7 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         _ => TokenStream::new(),
     };
     let template = template(model);
+    let silent = model.silent.then(|| mixed!(.silent()));
     let events = &model.invalidate_on;
     let events =
         (!events.is_empty()).then(|| mixed!(.events(&[#(#private::event_tag::<#events>),*])));
@@ -39,7 +40,7 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
             #policy,
-        ) #named #template #events #patterns;
+        ) #named #template #events #patterns #silent;
     }
 }
 
