@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{
     Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture,
-    GENERATION_TTL, Leases, Message, MessageHandler, Pattern, RemoveOutcome, ScanPage, SetEntry,
-    StoredValue, Subscription, VERSION_LEN,
+    GENERATION_TTL, Leases, Message, MessageHandler, Pattern, ReadRequest, RemoveOutcome, ScanPage,
+    SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
-use redis::Value;
+use redis::{Value, cmd};
 
 use crate::Redis;
 use crate::bus;
@@ -23,7 +23,7 @@ use crate::connection::{Failure, OnBreak, Reply, Request};
 use crate::kept::FAR;
 use crate::replay::What;
 use crate::scripts::{BUMP, Call, GENERATIONS, PROLONG, READ, REPLACE};
-use crate::values::{bytes, command, count, last_byte, number, reads};
+use crate::values::{ABSENT, bytes, command, count, last_byte, number, read, reads};
 
 impl Backend for Redis {
     fn name(&self) -> &str {
@@ -48,17 +48,41 @@ impl Backend for Redis {
         most: usize,
     ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
         Box::pin(async move {
-            let at_once = self.together(CHUNK);
-            self.connection().asks_for(at_once.min(keys.len()), most);
-            let script =
-                |keys| Request::script(Call::new(&READ, owned(keys), vec![last_byte(most)]));
-            let requests = keys.chunks(at_once).map(script).collect();
-            let replies = match self.run("get", OnBreak::Repeat, requests).await {
-                Ok(replies) => replies,
-                Err(error) => return keys.iter().map(|_| Err(error.clone())).collect(),
+            if let [key] = keys
+                && self.connection().cluster().is_none()
+            {
+                return vec![self.get_one(key, most).await];
+            }
+            self.get_by_script(keys, most).await
+        })
+    }
+
+    /// One write to the connection, for one value on one server. Generations that are missing are
+    /// created afterwards.
+    fn read<'a>(
+        &'a self,
+        read: ReadRequest<'a>,
+    ) -> BackendResult<'a, (Vec<u64>, Vec<Option<StoredValue>>)> {
+        Box::pin(async move {
+            let ReadRequest { keys, most, generations, keep } = read;
+            let key = match keys {
+                [key] if self.is_one_request(generations.len()) => *key,
+                _ => {
+                    let known = self.generations(generations, keep);
+                    let (known, values) = tokio::join!(known, self.get_many(keys, most));
+                    return Ok((known?, values?));
+                }
             };
-            let chunks = keys.chunks(at_once).map(<[_]>::len);
-            chunks.zip(replies).flat_map(|(count, reply)| self.found(count, reply)).collect()
+            self.connection().asks_for(1, most);
+            let known = Request::read(key, command("MGET", generations));
+            let [left, value] = one_value(key, most);
+            let replies = self.run("get", OnBreak::Repeat, vec![known, left, value]).await?;
+            let Ok([known, left, value]) = <[Reply; 3]>::try_from(replies) else {
+                return Err(self.unexpected("get"));
+            };
+            let found = self.known(generations.len(), vec![known])?;
+            let value = self.single((key, most), left, value).await?;
+            Ok((self.whole(generations, found, keep).await?, vec![value]))
         })
     }
 
@@ -150,19 +174,8 @@ impl Backend for Redis {
         Box::pin(async move {
             // Every read asks for generations, and they are rarely missing. A script costs the
             // server twenty times a `GET`.
-            let mut found = self.stored_generations(keys).await?;
-            let missing: Vec<&str> = keys
-                .iter()
-                .zip(&found)
-                .filter_map(|(key, it)| it.is_none().then_some(*key))
-                .collect();
-            let asked = Instant::now();
-            let minted = self.minted(&missing, keep).await?;
-            let new: Vec<_> = missing.iter().copied().zip(minted.iter().copied()).collect();
-            self.inner.kept.note(asked + keep.min(FAR), &new);
-            let mut minted = minted.into_iter();
-            let found = found.iter_mut().map(|found| found.take().or_else(|| minted.next()));
-            found.collect::<Option<Vec<_>>>().ok_or_else(|| self.unexpected("generations"))
+            let found = self.stored_generations(keys).await?;
+            self.whole(keys, found, keep).await
         })
     }
 
@@ -243,6 +256,28 @@ impl Backend for Redis {
 }
 
 impl Redis {
+    /// Whether one command can read this many generations.
+    fn is_one_request(&self, generations: usize) -> bool {
+        (1..=CHUNK).contains(&generations) && self.connection().cluster().is_none()
+    }
+
+    async fn get_by_script(
+        &self,
+        keys: &[&str],
+        most: usize,
+    ) -> Vec<Result<Option<StoredValue>, BackendError>> {
+        let at_once = self.together(CHUNK);
+        self.connection().asks_for(at_once.min(keys.len()), most);
+        let script = |keys| Request::script(Call::new(&READ, owned(keys), vec![last_byte(most)]));
+        let requests = keys.chunks(at_once).map(script).collect();
+        let replies = match self.run("get", OnBreak::Repeat, requests).await {
+            Ok(replies) => replies,
+            Err(error) => return keys.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let chunks = keys.chunks(at_once).map(<[_]>::len);
+        chunks.zip(replies).flat_map(|(count, reply)| self.found(count, reply)).collect()
+    }
+
     /// Decodes the reply to a read script that asked for `count` values.
     fn found(&self, count: usize, reply: Reply) -> Vec<Result<Option<StoredValue>, BackendError>> {
         let error = match reply {
@@ -261,10 +296,15 @@ impl Redis {
     async fn stored_generations(&self, keys: &[&str]) -> Result<Vec<Option<u64>>, BackendError> {
         let at_once = self.together(CHUNK);
         let name = if at_once == 1 { "GET" } else { "MGET" };
-        let request = |keys: &[&str]| Request::of(keys[0], command(name, keys));
+        let request = |keys: &[&str]| Request::read(keys[0], command(name, keys));
         let requests = keys.chunks(at_once).map(request).collect();
         let replies = self.run("generations", OnBreak::Repeat, requests).await?;
-        let mut found = Vec::with_capacity(keys.len());
+        self.known(keys.len(), replies)
+    }
+
+    /// Decodes the replies to reads of `count` generations.
+    fn known(&self, count: usize, replies: Vec<Reply>) -> Result<Vec<Option<u64>>, BackendError> {
+        let mut found = Vec::with_capacity(count);
         for reply in replies {
             match reply {
                 Ok(Value::Array(values)) => {
@@ -278,7 +318,62 @@ impl Redis {
                 Err(failure) => return Err(self.failed("generations", &failure)),
             }
         }
-        if found.len() == keys.len() { Ok(found) } else { Err(self.unexpected("generations")) }
+        if found.len() == count { Ok(found) } else { Err(self.unexpected("generations")) }
+    }
+
+    /// Adds the generations that are missing; creates those that no other process has created.
+    async fn whole(
+        &self,
+        keys: &[&str],
+        mut found: Vec<Option<u64>>,
+        keep: Duration,
+    ) -> Result<Vec<u64>, BackendError> {
+        let missing: Vec<&str> =
+            keys.iter().zip(&found).filter_map(|(key, it)| it.is_none().then_some(*key)).collect();
+        if !missing.is_empty() {
+            let asked = Instant::now();
+            let minted = self.minted(&missing, keep).await?;
+            let new: Vec<_> = missing.iter().copied().zip(minted.iter().copied()).collect();
+            self.inner.kept.note(asked + keep.min(FAR), &new);
+            let mut minted = minted.into_iter();
+            found.iter_mut().for_each(|found| *found = found.take().or_else(|| minted.next()));
+        }
+        let whole: Option<Vec<u64>> = found.into_iter().collect();
+        whole.ok_or_else(|| self.unexpected("generations"))
+    }
+
+    async fn get_one(&self, key: &str, most: usize) -> Result<Option<StoredValue>, BackendError> {
+        self.connection().asks_for(1, most);
+        let requests = one_value(key, most).into();
+        let replies = self.run("get", OnBreak::Repeat, requests).await?;
+        let Ok([left, value]) = <[Reply; 2]>::try_from(replies) else {
+            return Err(self.unexpected("get"));
+        };
+        self.single((key, most), left, value).await
+    }
+
+    /// Decodes the replies to [`one_value`].
+    async fn single(
+        &self,
+        (key, most): (&str, usize),
+        left: Reply,
+        value: Reply,
+    ) -> Result<Option<StoredValue>, BackendError> {
+        let left = self.accept("get", left)?;
+        let value = match value {
+            // A value that is not a string is foreign and counts as missing.
+            Err(Failure::Answer(error)) if error.code() == Some("WRONGTYPE") => return Ok(None),
+            value => self.accept("get", value)?,
+        };
+        match &value {
+            _ if left == ABSENT => Ok(None),
+            // Either the value is empty, or it was removed between the two commands.
+            Value::BulkString(bytes) if bytes.is_empty() => {
+                let found = self.get_by_script(&[key], most).await.pop();
+                found.unwrap_or_else(|| Err(self.unexpected("get")))
+            }
+            _ => read(left, value).map(Some).ok_or_else(|| self.unexpected("get")),
+        }
     }
 
     /// Creates generations, or returns those that another process created in the meantime.
@@ -299,6 +394,18 @@ impl Redis {
         let reply = self.call("bump", bump).await?;
         number(reply).ok_or_else(|| self.unexpected("bump"))
     }
+}
+
+/// Reads one value without a script, which would cost the server ten times as much.
+///
+/// The remaining time comes first. If the value is replaced between the two, the time is that of the
+/// old value: the reader may take the new value to be older than it is, and asks again earlier. The
+/// other order could make an old value look new; on a cluster, a redirection could cause it, so a
+/// cluster gets the script.
+fn one_value(key: &str, most: usize) -> [Request; 2] {
+    let mut value = cmd("GETRANGE");
+    value.arg(key).arg(0).arg(&last_byte(most)[..]);
+    [Request::read(key, command("PTTL", &[key])), Request::read(key, value)]
 }
 
 /// Parses a generation as the scripts do. Any other value is foreign.

@@ -39,6 +39,9 @@ pub(crate) fn reads(values: Vec<Value>, count: usize) -> Option<Vec<Option<Store
     Some(found)
 }
 
+/// The reply of `PTTL` for an absent key.
+pub(crate) const ABSENT: Value = Value::Int(-2);
+
 /// A value with its remaining milliseconds.
 pub(crate) fn read(left: Value, value: Value) -> Option<StoredValue> {
     let Value::Int(left) = left else { return None };

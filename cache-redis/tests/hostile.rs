@@ -62,7 +62,7 @@ async fn serve(mut stream: TcpStream, flood: Flood, sent: Arc<AtomicUsize>) {
             let _ = stream.read(&mut buffer).await;
             break;
         }
-        if begins("EVAL") {
+        if begins("GETRANGE") {
             break;
         }
         for _ in asked.lines().filter(|line| line.starts_with('*')) {
@@ -72,9 +72,9 @@ async fn serve(mut stream: TcpStream, flood: Flood, sent: Arc<AtomicUsize>) {
     let (head, piece): (&[u8], &[u8]) = match flood {
         Flood::EndlessLine => (b"+", b"x"),
         Flood::EndlessError => (b"-ERR ", b"x"),
-        Flood::LongValue => (b"*3\r\n:1\r\n:-1\r\n$1999999999\r\n", b"x"),
+        Flood::LongValue => (b":-1\r\n$1999999999\r\n", b"x"),
         Flood::ManyValues => (b"*1999999999\r\n", b":1\r\n"),
-        Flood::Nested => (b"*3\r\n:1\r\n:-1\r\n*9999999\r\n", b"*9\r\n"),
+        Flood::Nested => (b":-1\r\n*9999999\r\n", b"*9\r\n"),
         Flood::LongMessage => (b"*3\r\n$7\r\nmessage\r\n$3\r\nbus\r\n$1999999999\r\n", b"x"),
     };
     let piece = piece.repeat((1 << 20) / piece.len());

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendErrorKind, Message, MessageHandler, Pattern, SetEntry, StoredValue,
+    Backend, BackendErrorKind, Message, MessageHandler, Pattern, ReadRequest, SetEntry, StoredValue,
 };
 use cache_redis::Redis;
 use common::{Server, eventually};
@@ -413,4 +413,35 @@ fn outlives_the_runtime_that_connected() {
     let (_server, redis) = runtime().block_on(redis());
     runtime().block_on(async { redis.ping().await.unwrap() });
     runtime().block_on(async { redis.ping().await.unwrap() });
+}
+
+#[tokio::test]
+async fn reads_between_replacements_and_removals_are_whole() {
+    let (_server, redis) = redis().await;
+    let (writer, key) = (redis.clone(), "ns:moving");
+    let entry = |value: &'static str, secs| SetEntry {
+        key: key.to_owned(),
+        value: Bytes::from_static(value.as_bytes()),
+        ttl: Some(Duration::from_secs(secs)),
+    };
+    let writing = async {
+        for _ in 0..300 {
+            writer.set(&[entry("long", 60)], None).await.unwrap();
+            writer.set(&[entry("short", 10)], None).await.unwrap();
+            writer.remove(&[key], None).await.unwrap();
+        }
+    };
+    let reading = async {
+        for _ in 0..900 {
+            let generations = &["ns~space"];
+            let read = ReadRequest { keys: &[key], most: 100, generations, keep: KEEP };
+            let (known, found) = redis.read(read).await.unwrap();
+            assert_eq!(known.len(), 1);
+            if let [Some(StoredValue { value, left })] = &found[..] {
+                assert!(value == "long" || value == "short", "{value:?}");
+                assert!(left.is_some_and(|left| left <= Duration::from_secs(60)), "{left:?}");
+            }
+        }
+    };
+    tokio::join!(writing, reading);
 }

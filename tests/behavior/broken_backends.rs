@@ -10,8 +10,8 @@ use larder::{
     Pattern,
     backend::{
         Backend, BackendError, BackendErrorKind, BackendResult, BoxFuture, Bytes, LeaseCommit,
-        LeaseOutcome, LeaseRequest, Leases, MemoryBackend, Message, MessageHandler, RevokePage,
-        ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+        LeaseOutcome, LeaseRequest, Leases, MemoryBackend, Message, MessageHandler, ReadRequest,
+        RevokePage, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
     },
 };
 use tokio::task::yield_now;
@@ -25,6 +25,7 @@ enum Defect {
     IgnoresSets,
     LeavesAbsentOut,
     AnswersEachInReverse,
+    ReadsGenerationsInReverse,
     StoresEachButTheLast,
     FoldsCase,
     CutsAtZero,
@@ -94,6 +95,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("reads_what_was_set", D::IgnoresSets),
     ("answers_as_many_as_were_asked", D::LeavesAbsentOut),
     ("answers_each_key_by_itself", D::AnswersEachInReverse),
+    ("reads_values_with_generations", D::ReadsGenerationsInReverse),
     ("stores_each_entry_by_itself", D::StoresEachButTheLast),
     ("takes_opaque_keys", D::FoldsCase),
     ("takes_any_value", D::CutsAtZero),
@@ -413,6 +415,19 @@ impl Backend for Broken {
                 each.reverse();
             }
             each
+        })
+    }
+
+    fn read<'a>(
+        &'a self,
+        read: ReadRequest<'a>,
+    ) -> BackendResult<'a, (Vec<u64>, Vec<Option<StoredValue>>)> {
+        Box::pin(async move {
+            let mut known = self.generations(read.generations, read.keep).await?;
+            if self.is(D::ReadsGenerationsInReverse) {
+                known.reverse();
+            }
+            Ok((known, self.get_many(read.keys, read.most).await?))
         })
     }
 

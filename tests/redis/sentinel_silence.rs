@@ -211,7 +211,7 @@ async fn a_new_master_that_one_connection_finds_counts_for_all() {
     }
     sentinel.say(pair.taken_over());
     let clients = pair.old.cli(&["client", "list", "type", "normal"]);
-    let client = clients.lines().find(|client| client.contains("cmd=evalsha")).unwrap();
+    let client = clients.lines().find(|client| client.contains("cmd=getrange")).unwrap();
     let id = client.split(' ').find_map(|field| field.strip_prefix("id=")).unwrap();
     pair.old.cli(&["client", "kill", "id", id]);
     let is_found = || redis.state().failovers == 1;

@@ -42,10 +42,24 @@ pub struct StoredValue {
     /// the start.
     pub value: Bytes,
     /// How much longer the store keeps the value. Never more than that; less only by the time that passes
-    /// within the operation. `None`: until the value is removed.
+    /// within the operation. `None`: until the value is removed. If another client replaces the value during
+    /// the operation, this may be the remaining time of the value that it replaced.
     ///
     /// The reader computes the value's age from it. Clocks of two machines are never compared.
     pub left: Option<Duration>,
+}
+
+/// A read of values together with the generations by which the reader judges them.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadRequest<'a> {
+    /// The keys of the values.
+    pub keys: &'a [&'a str],
+    /// See [`Backend::get_many`].
+    pub most: usize,
+    /// The keys of the generations.
+    pub generations: &'a [&'a str],
+    /// See [`Backend::generations`].
+    pub keep: Duration,
 }
 
 /// The minimum time for which a store keeps a generation that it has created or incremented: as long as a
@@ -139,7 +153,8 @@ pub trait Backend: Send + Sync + 'static {
     /// # Behaviour
     /// - There are as many results as keys; a key given twice has two results.
     /// - A value is never older than the last [`set`](Self::set) that returned.
-    /// - The remaining time belongs to the value: it is never that of a later value under the same key.
+    /// - The remaining time belongs to the value, or to the one that it replaced during the operation: it is
+    ///   never that of a later value under the same key.
     /// - The reader accepts at most `most` bytes of each value. For a longer value the result has more than
     ///   `most` bytes, so that the reader notices, but it need not be complete: a store should not send bytes
     ///   that no reader accepts.
@@ -165,6 +180,25 @@ pub trait Backend: Send + Sync + 'static {
                 Ok(found) => found.into_iter().map(Ok).collect(),
                 Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
             }
+        })
+    }
+
+    /// Returns generations and values: what [`generations`](Self::generations) and
+    /// [`get_many`](Self::get_many) return. Every read of a cached value begins with this.
+    ///
+    /// Default: both operations at the same time. A store that can answer them with one request should do so.
+    ///
+    /// # Behaviour
+    /// - As the two operations. If one of them fails, the result is its error.
+    fn read<'a>(
+        &'a self,
+        read: ReadRequest<'a>,
+    ) -> BackendResult<'a, (Vec<u64>, Vec<Option<StoredValue>>)> {
+        Box::pin(async move {
+            let generations = self.generations(read.generations, read.keep);
+            let (generations, values) =
+                tokio::join!(generations, self.get_many(read.keys, read.most));
+            Ok((generations?, values?))
         })
     }
 

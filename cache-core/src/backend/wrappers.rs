@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::lease::{Leases, VERSION_LEN};
 use super::state::BackendState;
 use super::{
-    Backend, BackendResult, Message, MessageHandler, RemoveOutcome, ScanPage, SetEntry,
-    StoredValue, Subscription,
+    Backend, BackendResult, Message, MessageHandler, ReadRequest, RemoveOutcome, ScanPage,
+    SetEntry, StoredValue, Subscription,
 };
 use crate::base::{BackendError, BoxFuture, Pattern};
 
@@ -34,6 +34,12 @@ macro_rules! forward {
                 most: usize,
             ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
                 (**self).get_each(keys, most)
+            }
+            fn read<'a>(
+                &'a self,
+                read: ReadRequest<'a>,
+            ) -> BackendResult<'a, (Vec<u64>, Vec<Option<StoredValue>>)> {
+                (**self).read(read)
             }
             fn set<'a>(
                 &'a self,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use redis::{ErrorKind, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
 
 use super::Takeovers;
 use super::request::{Deadline, Failure, OnBreak, Reply, Request, Route};
@@ -66,7 +66,8 @@ impl Pool {
         &self.supervisors[number % self.supervisors.len()]
     }
 
-    /// Sends the requests one after the other. If one gets no reply, the rest are not sent.
+    /// Sends the requests one after the other. If one gets no reply, the rest are not sent. Reads go
+    /// together.
     pub(super) async fn run(
         &self,
         deadline: Deadline,
@@ -76,6 +77,9 @@ impl Pool {
         let mut replies: Vec<Reply> = Vec::with_capacity(requests.len());
         let Some(first) = requests.first() else { return replies };
         let supervisor = self.of(&first.route);
+        if requests.len() > 1 && requests.iter().all(Request::is_read) {
+            return together(supervisor, deadline, requests).await;
+        }
         for request in requests {
             let reply = one(supervisor, deadline, on_break, request).await;
             let fault = match &reply {
@@ -89,6 +93,27 @@ impl Pool {
             }
         }
         replies
+    }
+}
+
+/// Sends reads with one write to the connection.
+async fn together(supervisor: &Supervisor, deadline: Deadline, requests: &[Request]) -> Vec<Reply> {
+    let commands: Vec<Cmd> = requests.iter().map(|request| request.command(false)).collect();
+    let mut demoted = false;
+    loop {
+        match supervisor.exchange(deadline, OnBreak::Repeat, &commands).await {
+            // The connection was discarded. The next one may lead to a master.
+            Ok(answers)
+                if !demoted
+                    && answers.iter().any(|answer| answer.as_ref().is_err_and(is_demoted)) =>
+            {
+                demoted = true;
+            }
+            Ok(answers) => {
+                return answers.into_iter().map(|answer| answer.map_err(Failure::Answer)).collect();
+            }
+            Err(fault) => return vec![Err(Failure::Fault(fault)); requests.len()],
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use crate::scripts::Call;
 pub(crate) struct Request {
     what: What,
     pub(crate) route: Route,
+    /// Whether it changes nothing, so that it does no harm to send it twice.
+    is_read: bool,
 }
 
 #[derive(Clone)]
@@ -43,26 +45,35 @@ pub(crate) struct Node {
 impl Request {
     /// A command for the server that has `key`.
     pub(crate) fn of(key: &str, command: Cmd) -> Self {
-        Self { what: What::Command(command), route: Route::Slot(slot(key.as_bytes())) }
+        Self::routed(Route::Slot(slot(key.as_bytes())), command)
+    }
+
+    /// A command for the server that has `key`, which changes nothing.
+    pub(crate) fn read(key: &str, command: Cmd) -> Self {
+        Self { is_read: true, ..Self::of(key, command) }
     }
 
     /// A command that every server can answer.
     pub(crate) fn anywhere(command: Cmd) -> Self {
-        Self { what: What::Command(command), route: Route::Any }
+        Self::routed(Route::Any, command)
     }
 
     pub(crate) fn at(node: Node, command: Cmd) -> Self {
-        Self { what: What::Command(command), route: Route::Node(node) }
+        Self::routed(Route::Node(node), command)
     }
 
     pub(crate) fn routed(route: Route, command: Cmd) -> Self {
-        Self { what: What::Command(command), route }
+        Self { what: What::Command(command), route, is_read: false }
     }
 
     /// A script for the server that has its keys.
     pub(crate) fn script(call: Call) -> Self {
         let route = call.first_key().map_or(Route::Any, |key| Route::Slot(slot(key.as_bytes())));
-        Self { what: What::Script(call), route }
+        Self { what: What::Script(call), route, is_read: false }
+    }
+
+    pub(crate) fn is_read(&self) -> bool {
+        self.is_read
     }
 
     /// The command to send; a script is called by digest unless `in_full`.

@@ -109,6 +109,7 @@ macro_rules! __larder_rules {
             reads_what_was_set
             answers_as_many_as_were_asked
             answers_each_key_by_itself
+            reads_values_with_generations
             stores_each_entry_by_itself
             takes_opaque_keys
             takes_any_value

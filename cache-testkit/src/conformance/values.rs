@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{ALL, Suite, bytes};
 use cache_core::Pattern;
-use cache_core::{BackendResult, SetEntry, StoredValue};
+use cache_core::{BackendResult, ReadRequest, SetEntry, StoredValue};
 
 impl Suite<'_> {
     pub(super) async fn has_a_name(&self) {
@@ -55,6 +55,27 @@ impl Suite<'_> {
         let each: Result<Vec<_>, _> = each.into_iter().collect();
         assert_eq!(each.expect("get_each"), found, "`get_each` returns the same values");
         assert!(self.backend.get_each(&[], ALL).await.is_empty(), "no keys, no results");
+    }
+
+    pub(super) async fn reads_values_with_generations(&self) {
+        let (a, absent, tag) = (self.key("a"), self.key("absent"), self.key("tag"));
+        self.set(&a, "one", None).await;
+        let keep = Duration::from_secs(60);
+        let bumped = self.backend.bump(&tag).await.expect("bump");
+        let other = self.key("other-tag");
+        for keys in [&[a.as_str()][..], &[&absent], &[&absent, &a], &[]] {
+            let generations = &[other.as_str(), &tag];
+            let read = ReadRequest { keys, most: ALL, generations, keep };
+            let (known, values) = self.backend.read(read).await.expect("read");
+            assert_eq!(known[1], bumped, "`read` returns the generations in the keys' order");
+            let other = self.backend.generations(&[&other], keep).await.expect("generations");
+            assert_eq!(known[0], other[0], "`read` creates absent generations");
+            let found = self.backend.get_many(keys, ALL).await.expect("get_many");
+            assert_eq!(values, found, "`read` returns the same values as `get_many`");
+        }
+        let read = ReadRequest { keys: &[&a], most: ALL, generations: &[], keep };
+        let (known, values) = self.backend.read(read).await.expect("read");
+        assert!(known.is_empty() && values.len() == 1, "no generations, no results");
     }
 
     pub(super) async fn stores_each_entry_by_itself(&self) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Remote;
-use crate::backend::{GENERATION_TTL, StoredValue};
+use crate::backend::{GENERATION_TTL, ReadRequest, StoredValue};
 use crate::base::{BackendError, Timestamp};
 use crate::remote::pending::Affected;
 use crate::tags::Generations;
@@ -61,18 +61,37 @@ impl Remote {
         keep: Duration,
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        let mut places = vec![self.space_key()];
-        places.extend(tags.iter().map(|tag| self.tag_key(tag)));
+        let places = self.generation_keys(tags);
         let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let asking = async {
+            let found = self.backend.generations(&places, keep.max(GENERATION_TTL)).await?;
+            Ok((found, ()))
+        };
+        Ok(self.learned(tags, generations, asking).await?.0)
+    }
+
+    /// The keys of the generations of the namespace and of `tags`.
+    fn generation_keys(&self, tags: &[&str]) -> Vec<String> {
+        let tags = tags.iter().map(|tag| self.tag_key(tag));
+        std::iter::once(self.space_key()).chain(tags).collect()
+    }
+
+    /// Records the generations that `asking` brings: those of the namespace and of `tags`.
+    async fn learned<T>(
+        &self,
+        tags: &[&str],
+        generations: &Generations,
+        asking: impl Future<Output = Result<(Vec<u64>, T), BackendError>>,
+    ) -> Result<(Found, T), BackendError> {
         let asked = generations.asking(tags, self.clock.now(), self.pending.changes());
-        let found = self.backend.generations(&places, keep.max(GENERATION_TTL)).await?;
+        let (found, beside) = asking.await?;
         let (space, found) = found.split_first().map_or((0, Vec::new()), |(s, t)| (*s, t.to_vec()));
         generations.learn_space(space);
         for (tag, generation) in tags.iter().zip(&found) {
             generations.learn_tag(tag, *generation);
         }
         generations.answered(tags, &asked);
-        Ok(Found { value: None, space, tags: found })
+        Ok((Found { value: None, space, tags: found }, beside))
     }
 
     /// Whether a read may use generations that were read earlier.
@@ -88,15 +107,20 @@ impl Remote {
         keep: Duration,
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        let since = self.clock.now().before(self.trusts);
-        let trusted = self
-            .trusts_tags()
-            .then(|| generations.trusted(tags, since, self.pending.changes()))
-            .flatten();
-        match trusted {
-            Some((space, tags)) => Ok(Found { value: None, space, tags }),
+        match self.trusted(tags, generations) {
+            Some(trusted) => Ok(trusted),
             None => self.learn_now(tags, keep, generations).await,
         }
+    }
+
+    /// The generations that were read earlier, if they are still trusted.
+    fn trusted(&self, tags: &[&str], generations: &Generations) -> Option<Found> {
+        if !self.trusts_tags() {
+            return None;
+        }
+        let since = self.clock.now().before(self.trusts);
+        let (space, tags) = generations.trusted(tags, since, self.pending.changes())?;
+        Some(Found { value: None, space, tags })
     }
 
     /// Reads the value's bytes, and the generations from before it.
@@ -111,13 +135,18 @@ impl Remote {
             let place = self.value_key(key);
             let keys = [place.as_str()];
             let asked = self.clock.now();
-            // Sent together; the store answers both in this order.
-            let (found, read) = tokio::join!(
-                self.known_now(tags, keep, generations),
-                self.backend.get_many(&keys, self.most)
-            );
-            let mut found = found?;
-            let read = read?.into_iter().next().flatten();
+            let (mut found, read) = match self.trusted(tags, generations) {
+                Some(trusted) => (trusted, self.backend.get_many(&keys, self.most).await?),
+                None => {
+                    let places = self.generation_keys(tags);
+                    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+                    let keep = keep.max(GENERATION_TTL);
+                    let most = self.most;
+                    let read = ReadRequest { keys: &keys, most, generations: &places, keep };
+                    self.learned(tags, generations, self.backend.read(read)).await?
+                }
+            };
+            let read = read.into_iter().next().flatten();
             found.value = read.map(|read| Arrived { read, asked });
             Ok(found)
         })
