@@ -14,7 +14,6 @@
 //! during a refresh wait for its end, and then share the next one.
 
 use std::any::TypeId;
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
@@ -22,7 +21,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 
 use super::pulse::Pulse;
-use crate::base::{AtomicU64, Clock, Mutex, MutexGuard, Ordering, SharedFailure, Timestamp};
+use crate::base::{
+    AtomicU64, Clock, Mutex, MutexGuard, Ordering, PrehashedMap, SharedFailure, Timestamp,
+};
 use crate::entry::{Freshness, Stored};
 use crate::key::KeyId;
 use crate::memory::{Ticket, Watch};
@@ -31,7 +32,7 @@ use crate::tags::{Declared, Generations};
 const SHARDS: usize = 64;
 /// The key, the type of the value, and whether the caller blocks its thread.
 pub(super) type FlightKey = (KeyId, TypeId, bool);
-type Shard = HashMap<FlightKey, Arc<Flight>>;
+type Shard = PrehashedMap<FlightKey, Arc<Flight>>;
 
 /// The end of a flight.
 #[derive(Clone)]

@@ -4,10 +4,10 @@ use std::any::{TypeId, type_name};
 use std::cell::RefCell;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
+use std::hash::BuildHasher as _;
 use std::sync::{Mutex, PoisonError};
 
-use crate::base::Error;
+use crate::base::{Error, Prehashed};
 
 /// The identity of a type, ignoring lifetimes, which its name does not contain either.
 #[inline]
@@ -17,7 +17,7 @@ pub(crate) fn identity<T: ?Sized>() -> TypeId {
 
 /// The identity as a number. In another process the same number may identify another type.
 pub(crate) fn hash_of<T: ?Sized>() -> u64 {
-    BuildHasherDefault::<Direct>::default().hash_one(identity::<T>())
+    Prehashed.hash_one(identity::<T>())
 }
 
 /// Checks whether `T` may appear in keys by its name: only the first type of a name may.
@@ -54,27 +54,7 @@ fn first_named(id: TypeId, name: &'static str) -> Result<(), Error> {
 
 thread_local! {
     /// Types that own their names. A hit reads this and takes no shared lock.
-    static KNOWN: RefCell<HashSet<TypeId, BuildHasherDefault<Direct>>> = RefCell::default();
-}
-
-/// A type's identity is already a hash.
-#[derive(Default)]
-struct Direct(u64);
-
-impl Hasher for Direct {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 ^= hash;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
+    static KNOWN: RefCell<HashSet<TypeId, Prehashed>> = RefCell::default();
 }
 
 #[cfg(test)]

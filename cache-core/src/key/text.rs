@@ -15,10 +15,27 @@ const IN_PLACE: usize = 120;
 /// freed.
 const CAPACITY: RangeInclusive<usize> = 512..=4096;
 
+/// The length in place of a text that is elsewhere: past the end of the place.
+const ELSEWHERE: usize = IN_PLACE + 1;
+
 thread_local!(static BUFFERS: Spares<u8> = const { Spares::new() });
 
-#[derive(Clone, Default)]
-pub(crate) struct Text(SmallVec<[u8; IN_PLACE]>);
+/// The bytes of a key, in one of two places.
+///
+/// This is no `SmallVec`, whose checks cost more than the few bytes that most calls of [`extend`](Self::extend) write.
+#[derive(Clone)]
+pub(crate) struct Text {
+    in_place: [u8; IN_PLACE],
+    /// The number of bytes in place; [`ELSEWHERE`] if they are not.
+    length: usize,
+    elsewhere: Vec<u8>,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// A text that a call holds, with less room in place.
 #[derive(Clone)]
@@ -69,34 +86,47 @@ fn give_back(buffer: &mut Vec<u8>) {
 
 impl Text {
     #[inline]
-    pub(super) fn new() -> Self {
-        Self(SmallVec::new())
+    pub(super) const fn new() -> Self {
+        Self { in_place: [0; IN_PLACE], length: 0, elsewhere: Vec::new() }
+    }
+
+    #[inline]
+    fn is_elsewhere(&self) -> bool {
+        self.length == ELSEWHERE
     }
 
     #[inline]
     pub(super) fn extend(&mut self, bytes: &[u8]) {
-        if self.0.capacity() - self.0.len() < bytes.len() {
-            self.move_out();
+        let end = self.length + bytes.len();
+        // Past the end of the place, if the text is elsewhere.
+        match self.in_place.get_mut(self.length..end) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.length = end;
+            }
+            None => self.extend_elsewhere(bytes),
         }
-        self.0.extend_from_slice(bytes);
+    }
+
+    #[cold]
+    fn extend_elsewhere(&mut self, bytes: &[u8]) {
+        if !self.is_elsewhere() {
+            self.elsewhere = buffer(self.length + bytes.len());
+            self.elsewhere.extend_from_slice(&self.in_place[..self.length]);
+            self.length = ELSEWHERE;
+        }
+        self.elsewhere.extend_from_slice(bytes);
     }
 
     pub(super) fn insert(&mut self, at: usize, bytes: &[u8]) {
         self.extend(bytes);
-        self.0[at..].rotate_right(bytes.len());
+        self[at..].rotate_right(bytes.len());
     }
 
     pub(super) fn truncate(&mut self, length: usize) {
-        self.0.truncate(length);
-    }
-
-    /// Moves the bytes to a heap buffer.
-    #[cold]
-    fn move_out(&mut self) {
-        if !self.0.spilled() {
-            let mut buffer = buffer(self.0.len());
-            buffer.extend_from_slice(&self.0);
-            self.0 = SmallVec::from_vec(buffer);
+        match self.is_elsewhere() {
+            true => self.elsewhere.truncate(length),
+            false => self.length = self.length.min(length),
         }
     }
 }
@@ -105,21 +135,21 @@ impl Deref for Text {
     type Target = [u8];
     #[inline]
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.in_place.get(..self.length).unwrap_or(&self.elsewhere)
     }
 }
 
 impl DerefMut for Text {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.0
+        self.in_place.get_mut(..self.length).unwrap_or(&mut self.elsewhere)
     }
 }
 
 impl Drop for Text {
     #[inline]
     fn drop(&mut self) {
-        if self.0.spilled() {
-            give_back(&mut take(&mut self.0).into_vec());
+        if self.is_elsewhere() {
+            give_back(&mut self.elsewhere);
         }
     }
 }

@@ -9,7 +9,6 @@
 //! refresh, a takeover, and a message about another process's eviction end loads only: a put in progress is
 //! newer than the value they replace, or concurrent with it.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
@@ -19,7 +18,7 @@ use smol_str::SmolStr;
 
 use super::removed::Removed;
 use super::{MemoryTier, Weighed};
-use crate::base::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::base::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PrehashedMap};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::stats::RemovalCause;
@@ -44,7 +43,7 @@ pub(crate) struct Fence {
     changing: tokio::sync::Mutex<()>,
 }
 
-type Shard = HashMap<KeyId, Arc<Fence>>;
+type Shard = PrehashedMap<KeyId, Arc<Fence>>;
 
 /// The loads in progress, by key. Their number bounds its size.
 #[derive(Debug)]

@@ -10,7 +10,6 @@ mod config;
 #[cfg(feature = "moka")]
 mod deferred_drop;
 mod fence;
-mod identity;
 #[cfg(shuttle)]
 mod model;
 #[cfg(feature = "moka")]

@@ -1,6 +1,5 @@
 //! The engine for exact LRU and TinyLFU, based on `moka`.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ::moka::notification::RemovalCause as MokaCause;
@@ -12,9 +11,9 @@ use smol_str::SmolStr;
 use super::Engine;
 use super::config::{Capacity, Eviction, Memory};
 use super::deferred_drop::{Held, parking};
-use super::identity::Identity;
 use super::removed::Removed;
 use super::tier_counters::TierCounters;
+use crate::base::{Prehashed, PrehashedMap};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 use crate::stats::{RemovalCause, Signals};
@@ -25,7 +24,7 @@ pub(crate) const OVERHEAD: u64 = 310;
 const SHARDS: usize = 16;
 
 pub(crate) struct Moka {
-    cache: Cache<KeyId, Held, Identity>,
+    cache: Cache<KeyId, Held, Prehashed>,
     ledger: Arc<TierCounters>,
     bound: Capacity,
     /// The entries that left and are not reported yet; only recorded while there is a listener.
@@ -33,7 +32,7 @@ pub(crate) struct Moka {
     index: Arc<Index>,
 }
 
-type Entries = HashMap<KeyId, Weak<Erased>, Identity>;
+type Entries = PrehashedMap<KeyId, Weak<Erased>>;
 
 /// The entries by key, for looks that are not a use: each read of `moka` counts as one, which would keep the
 /// entry.
@@ -110,7 +109,7 @@ impl Moka {
                 .max_capacity(bytes)
                 .weigher(|_: &KeyId, held: &Held| narrow(held.weight).max(1)),
         };
-        let cache = cache.build_with_hasher(Identity);
+        let cache = cache.build_with_hasher(Prehashed);
         Self { cache, ledger, bound: config.bound, left, index }
     }
 

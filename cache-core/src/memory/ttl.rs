@@ -2,16 +2,15 @@
 //!
 //! Each shard has a map by key and an order by expiry under one lock. Hits only read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::Engine;
 use super::config::Capacity;
-use super::identity::Identity;
 use super::removed::Removed;
-use crate::base::Timestamp;
+use crate::base::{PrehashedMap, Timestamp};
 use crate::entry::{Erased, Stored};
 use crate::key::KeyId;
 
@@ -37,7 +36,7 @@ struct Slot {
 
 /// A part of the tier, with its own bound.
 struct Shard {
-    slots: HashMap<KeyId, Slot, Identity>,
+    slots: PrehashedMap<KeyId, Slot>,
     order: BTreeMap<Rank, KeyId>,
     bound: Capacity,
     bytes: u64,
@@ -46,7 +45,7 @@ struct Shard {
 
 impl Shard {
     fn new(bound: Capacity) -> Self {
-        let (slots, order) = (HashMap::with_hasher(Identity), BTreeMap::new());
+        let (slots, order) = (PrehashedMap::default(), BTreeMap::new());
         Self { slots, order, bound, bytes: 0, born: 0 }
     }
 

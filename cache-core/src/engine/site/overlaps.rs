@@ -1,12 +1,11 @@
 //! Finds functions whose templates differ but have keys in common, such as `users:{name}` and `users:all`:
 //! neither may get the other's values. In each cache only the function that is called first is cached.
 
-use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Site;
-use crate::base::{Error, warn_once};
+use crate::base::{Error, PrehashedMap, warn_once};
 use crate::key::Template;
 
 /// All called functions that have templates.
@@ -47,7 +46,7 @@ impl Site {
 
 /// The functions with templates that have used a cache, and whether they may.
 #[derive(Debug, Default)]
-pub(crate) struct Visitors(RwLock<HashMap<usize, Result<(), Arc<Error>>>>);
+pub(crate) struct Visitors(RwLock<PrehashedMap<usize, Result<(), Arc<Error>>>>);
 
 impl Visitors {
     /// Checks that `site` may use the cache: no other function with keys in common has used it before.
