@@ -23,9 +23,31 @@ pub(crate) struct Lifetime {
     /// The entry is served until then if the load fails.
     pub(crate) keep_until: Timestamp,
     /// The time to idle: how long the entry stays fresh without a read. Zero: no limit.
-    pub(crate) idle: Duration,
+    pub(crate) idle: Span,
     /// How long the load took.
-    pub(crate) cost: Duration,
+    pub(crate) cost: Span,
+}
+
+/// A length of time in half the space of a `Duration`: microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Span(u64);
+
+impl From<Duration> for Span {
+    /// Rounds up: a time to idle below a microsecond is not the absence of one.
+    fn from(time: Duration) -> Self {
+        Self(time.as_nanos().div_ceil(1_000).try_into().unwrap_or(u64::MAX))
+    }
+}
+
+impl Span {
+    #[inline]
+    pub(crate) fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn get(self) -> Duration {
+        Duration::from_micros(self.0)
+    }
 }
 
 impl Lifetime {
@@ -38,8 +60,8 @@ impl Lifetime {
             fresh_until,
             stale_until: fresh_until.after(policy.stale),
             keep_until: fresh_until.after(policy.window()),
-            idle: policy.tti.unwrap_or_default(),
-            cost: Duration::ZERO,
+            idle: policy.tti.unwrap_or_default().into(),
+            cost: Span::default(),
         }
     }
 
@@ -73,7 +95,7 @@ impl Lifetime {
     /// The moment from which the entry is not fresh, if nobody reads it: the remote tier does not record reads.
     pub(crate) fn fresh_unless_read(&self) -> Timestamp {
         let Self { created, fresh_until, idle, .. } = *self;
-        let idle_until = if idle.is_zero() { Timestamp::NEVER } else { created.after(idle) };
+        let idle_until = if idle.is_zero() { Timestamp::NEVER } else { created.after(idle.get()) };
         fresh_until.min(idle_until)
     }
 
@@ -148,7 +170,7 @@ impl<T: ?Sized> Entry<T> {
     pub(crate) fn expiry(&self) -> Timestamp {
         match self.life.idle.is_zero() {
             true => self.life.keep_until,
-            false => self.life.keep_until.min(self.read().after(self.life.idle)),
+            false => self.life.keep_until.min(self.read().after(self.life.idle.get())),
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn is_early(life: &Lifetime, now: Timestamp, beta: f64, chance: &Rand
         return false;
     }
     let Some(left) = life.fresh_until.since(now) else { return false };
-    let scale = life.cost.as_secs_f64() * beta;
+    let scale = life.cost.get().as_secs_f64() * beta;
     let left = left.as_secs_f64();
     left <= scale * HORIZON && -chance.fraction().ln() * scale >= left
 }
@@ -69,7 +69,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn life(cost: Duration) -> Lifetime {
-        Lifetime { cost, ..Lifetime::new(Timestamp(0), Some(MINUTE), &Policy::new()) }
+        Lifetime { cost: cost.into(), ..Lifetime::new(Timestamp(0), Some(MINUTE), &Policy::new()) }
     }
 
     /// How many of 10,000 readers would refresh with `left` to the expiry.

@@ -10,7 +10,7 @@ use super::life::is_value;
 use crate::backend::GENERATION_TTL;
 use crate::base::{BackendError, Expiry, Timestamp, millis};
 use crate::codec::{Envelope, WrittenAs};
-use crate::entry::{Freshness, Lifetime, Stored};
+use crate::entry::{Freshness, Lifetime, Span, Stored};
 use crate::key::KeyBuf;
 use crate::remote::Remote;
 use crate::tags::{TagSnapshot, Validity};
@@ -199,8 +199,8 @@ fn expired(envelope: &Envelope, now: Timestamp) -> Lifetime {
         fresh_until: now,
         stale_until: now,
         keep_until: now,
-        idle: Duration::ZERO,
-        cost: Duration::from_millis(envelope.cost),
+        idle: Span::default(),
+        cost: Duration::from_millis(envelope.cost).into(),
     }
 }
 
@@ -233,7 +233,7 @@ impl EntryInfo {
             age: now.since(life.created).unwrap_or_default(),
             fresh_for: left(fresh_until),
             kept_for: left(keep_until),
-            load_time: life.cost,
+            load_time: life.cost.get(),
             bytes,
             tags: Vec::new(),
             is_error: false,

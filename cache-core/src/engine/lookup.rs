@@ -435,8 +435,8 @@ impl Engine {
             fresh_until,
             stale_until: end(envelope.stale_for),
             keep_until: end(envelope.keep_for),
-            idle: Duration::from_millis(envelope.idle),
-            cost: Duration::from_millis(envelope.cost),
+            idle: Duration::from_millis(envelope.idle).into(),
+            cost: Duration::from_millis(envelope.cost).into(),
         };
         // The remote tier does not record reads, so a time to idle runs from the write.
         let is_idle = envelope.idle > 0 && age >= envelope.idle;
@@ -455,8 +455,8 @@ impl Engine {
             stale_for: left(life.stale_until),
             keep_for: left(life.keep_until),
             stored_for: millis(self.remote_ttl(life)),
-            idle: millis(life.idle),
-            cost: millis(life.cost),
+            idle: millis(life.idle.get()),
+            cost: millis(life.cost.get()),
             space: stamps.space,
             tags: stamps.tags.iter().map(|(tag, seen)| (tag.name.to_string(), *seen)).collect(),
         }

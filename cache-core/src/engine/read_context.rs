@@ -112,7 +112,7 @@ impl Engine {
             // There is nothing that could confirm it.
             None => Lifetime::new(now, ttl.into_iter().chain(here).min(), policy),
         };
-        let life = Lifetime { cost, ..life };
+        let life = Lifetime { cost: cost.into(), ..life };
         value.copied(EntryHeader { life, stamps, key, read: life.created })
     }
 

@@ -333,7 +333,7 @@ impl Engine {
     /// time.
     pub(crate) fn remote_ttl(&self, life: &Lifetime) -> Duration {
         let kept = life.keep_until.since(self.clock.now()).unwrap_or(LONGEST);
-        let idle = if life.idle.is_zero() { LONGEST } else { life.idle };
+        let idle = if life.idle.is_zero() { LONGEST } else { life.idle.get() };
         kept.min(idle).min(LONGEST)
     }
 }
