@@ -144,13 +144,11 @@ impl Engine {
         remote.after(Some(ticket.writes())).await;
         let found = self.look_remote(request, codec, &mut ticket, None).await?;
         let fresh = |entry: &Stored| entry.at(self.clock.now()) == Freshness::Fresh;
-        let there = found.entry.clone().filter(fresh);
-        let in_memory = there.is_none();
-        // The store may have refused the value.
-        let old = there.or_else(|| self.peek_verified(request.key.id(), request.declared()));
+        // The store alone decides: memory may have a value that another process has just removed.
+        let old = found.entry.clone().filter(fresh);
         match decide(old.as_ref().and_then(|entry| entry.value::<T>()).cloned()) {
             Change::Keep => Ok(Attempted::Done),
-            Change::Remove => self.remove_remotely(request, in_memory).await,
+            Change::Remove => self.remove_remotely(request).await,
             Change::Store(new) => {
                 let terms = (&*request.policy, Duration::ZERO);
                 let entry = self.entry(request, ticket.of_entry(), &new, terms);
@@ -160,14 +158,9 @@ impl Engine {
     }
 
     /// Removes the value that was read. Of several processes one removes it, and the store tells which.
-    async fn remove_remotely(
-        &self,
-        request: &Request,
-        in_memory: bool,
-    ) -> Result<Attempted, Error> {
+    async fn remove_remotely(&self, request: &Request) -> Result<Attempted, Error> {
         let key = std::slice::from_ref(&request.key);
-        let (here, there) = self.evict_keys_in_tiers(key).await?;
-        let removed = if in_memory { here } else { there };
+        let (_, removed) = self.evict_keys_in_tiers(key).await?;
         Ok(if removed > 0 { Attempted::Done } else { Attempted::Again })
     }
 
