@@ -105,6 +105,8 @@ impl<P> CacheEntry<'_, P> {
     /// Removes the fresh value and returns it. Of several callers at the same time, in this process and in
     /// others, one gets it.
     ///
+    /// With a remote tier, a value that another process stores between the read and the removal is removed, too.
+    ///
     /// # Errors
     /// As [`remove`](Self::remove). The value may be gone then.
     pub async fn take<T: Fits<P>>(self) -> Result<Option<T>, Error> {
