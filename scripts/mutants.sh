@@ -439,6 +439,7 @@ exit $failed
 # - `trust-ends-with-an-eviction`: no history of 1,000 seeds has this, nor does `tests/behavior/trusted_tags.rs`. This process's
 #   own evictions and the notices of other processes bring the new generation. The count matters if the eviction did not reach
 #   the store; it is then pending, and pending evictions end the trust as well.
-# - `trust-ends-with-the-link`: `trusted_tags::without_the_bus_each_read_requests_the_generations` fails, the simulation does not.
+# - `trust-ends`, `trust-ends-with-the-link`: `trusted_tags::without_the_bus_each_read_requests_the_generations` in tests/behavior
+#   fails, the simulation and the promises do not.
 # - `again-clear`: the following steps of a `clear` also empty memory and end the loads. It matters if the remote half fails,
 #   and then the pending eviction is carried out before the tier is used again. No test tries this.

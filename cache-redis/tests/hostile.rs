@@ -133,3 +133,30 @@ async fn a_message_beyond_all_bounds_ends_the_subscription() {
     assert!(heard.0.load(Ordering::SeqCst) > 0, "the link is given up");
     assert!(hostile.sent() < SOME, "{} bytes were taken", hostile.sent());
 }
+
+/// Answers `PTTL` as for a value, and `GETRANGE` as for an absent one: it was removed in between.
+async fn serve_a_removal(mut stream: TcpStream) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+        let asked = String::from_utf8_lossy(&buffer[..read]).into_owned();
+        let answer = match () {
+            () if asked.contains("GETRANGE") => ":5000\r\n$0\r\n\r\n".to_owned(),
+            () if asked.contains("EVAL") => "*0\r\n".to_owned(),
+            () => "+OK\r\n".repeat(asked.lines().filter(|line| line.starts_with('*')).count()),
+        };
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_removed_during_the_read_is_absent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve_a_removal(stream));
+        }
+    });
+    let redis = Redis::connect(format!("redis://127.0.0.1:{port}")).await.unwrap();
+    assert_eq!(redis.get_many(&["a"], MOST).await.unwrap(), [None]);
+}

@@ -85,7 +85,7 @@ impl Directed {
     }
 }
 
-/// What a call has of its own, besides key and tags.
+/// The policy and the decisions of one call, which its arguments made.
 #[derive(Clone, Debug)]
 pub(super) struct Own {
     policy: Option<PolicyRef>,
