@@ -1,6 +1,6 @@
 //! An admin endpoint for all caches of a service: statistics as JSON, one entry, clearing. The example asks it itself.
 //!
-//!     cargo run --example admin
+//!     cargo run -p examples --example admin
 //!
 //! | request | answer |
 //! | --- | --- |

@@ -1,7 +1,7 @@
 //! Keys by hand, with everything that an attribute offers: in async code, without serde, and in a program without a
 //! runtime.
 //!
-//! `cargo run --example by_hand` needs no server; with `REDIS_URL` it uses Redis and memory.
+//! `cargo run -p examples --example by_hand` needs no server; with `REDIS_URL` it uses Redis and memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,6 @@ async fn in_async_code(cache: &Cache) -> Result<(), Error> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let builder = Cache::builder().namespace("by-hand-example");
     let cache = match std::env::var("REDIS_URL") {
-        #[cfg(feature = "redis")]
         Ok(url) => builder.remote(larder::block_on(larder::redis::Redis::connect(url))?).build()?,
         _ => builder.build()?,
     };

@@ -1,8 +1,8 @@
 //! From memory to Redis by the environment alone; the program does not change.
 //!
 //! ```sh
-//! cargo run --example from_env --features config                                    # memory only
-//! REDIS_URL=redis://127.0.0.1/ cargo run --example from_env --features config       # memory + Redis
+//! cargo run -p examples --example from_env                                   # memory only
+//! REDIS_URL=redis://127.0.0.1/ cargo run -p examples --example from_env      # memory + Redis
 //! ```
 //!
 //! With `REDIS_URL` set, start it twice: the second process finds the values that the first one

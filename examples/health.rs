@@ -2,7 +2,7 @@
 //! while Redis dies and comes back. It ends automatically.
 //!
 //! ```sh
-//! cargo run --example health        # starts its own redis-server; without one on the PATH: only the outage
+//! cargo run -p examples --example health        # starts its own redis-server; without one on the PATH: only the outage
 //! ```
 
 use std::net::{Ipv4Addr, SocketAddr};

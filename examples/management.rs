@@ -1,7 +1,7 @@
 //! Direct use of keys and values: for an admin page, a migration or a job, next to cached
 //! functions.
 //!
-//! `cargo run --example management` needs no server; with `REDIS_URL` it uses Redis and memory.
+//! `cargo run -p examples --example management` needs no server; with `REDIS_URL` it uses Redis and memory.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -26,7 +26,6 @@ async fn user(cache: &Cache, id: u64) -> Result<User, String> {
 async fn open() -> Result<Cache, Box<dyn std::error::Error>> {
     let builder = Cache::builder().namespace("management-example");
     Ok(match std::env::var("REDIS_URL") {
-        #[cfg(feature = "redis")]
         Ok(url) => builder.remote(larder::redis::Redis::connect(url).await?).build()?,
         _ => builder.build()?,
     })

@@ -1,7 +1,7 @@
 //! Spans and metrics for OpenTelemetry, through the bridges `tracing-opentelemetry` and a recorder
 //! of the `metrics` facade.
 //!
-//!     cargo run --example opentelemetry
+//!     cargo run -p examples --example opentelemetry
 //!
 //! The exporters keep everything in memory, so the example needs no collector and can inspect the
 //! exported data. It ends automatically. A service uses OTLP exporters instead.

@@ -1,7 +1,7 @@
 //! How long a value lives: decided by the value, by the arguments, by the tier, and by an operator while the program runs.
 //!
 //! ```sh
-//! cargo run --example policies
+//! cargo run -p examples --example policies
 //! ```
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A Prometheus endpoint, which the example scrapes itself; it parses the page.
 //!
-//!     cargo run --example prometheus
+//!     cargo run -p examples --example prometheus
 //!
 //! It needs no server, and ends automatically.
 

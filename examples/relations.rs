@@ -2,7 +2,7 @@
 //! author, and dropped with the author.
 //!
 //! ```sh
-//! cargo run --example relations      # an SQLite database in memory, no server
+//! cargo run -p examples --example relations      # an SQLite database in memory, no server
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};

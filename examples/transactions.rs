@@ -1,6 +1,6 @@
 //! Evictions that follow the database's own commit: held until it, dropped by a rollback, kept if later code fails.
 //!
-//! `cargo run --example transactions` uses SQLite in memory; no server is needed.
+//! `cargo run -p examples --example transactions` uses SQLite in memory; no server is needed.
 
 use larder::{cache_evict, cached};
 use rusqlite::{Connection, Transaction};

@@ -2,8 +2,8 @@
 //! memory follows, and a Redis that is killed and comes back.
 //!
 //! ```sh
-//! cargo run --example two_instances                                   # with its own redis-server
-//! REDIS_URL=redis://127.0.0.1/ cargo run --example two_instances      # with yours, which is not killed
+//! cargo run -p examples --example two_instances                                   # with its own redis-server
+//! REDIS_URL=redis://127.0.0.1/ cargo run -p examples --example two_instances      # with yours, which is not killed
 //! ```
 //!
 //! The service answers lines over TCP: `get ID` and `rename ID NAME`. This program starts itself

@@ -57,12 +57,7 @@ RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle"
     run cargo test -p cache-core --lib interleavings
 run scripts/instructions.sh
 run cargo run --quiet --example quickstart
-run cargo run --quiet --example relations
-run cargo run --quiet --example custom_backend
-run cargo run --quiet --example two_instances
-run cargo run --quiet --example health
-run cargo run --quiet --example management
-run cargo run --quiet --example admin
-run cargo run --quiet --example from_env
-run cargo run --quiet --example prometheus
-run cargo run --quiet --example opentelemetry
+# Each ends by itself. `two_instances` and `health` start and kill their own redis-server.
+for example in $(sed -n '/^\[\[example\]\]/,$ s/^name = "\(.*\)"/\1/p' examples/Cargo.toml); do
+    run cargo run --quiet -p examples --example "$example"
+done

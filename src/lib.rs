@@ -1,4 +1,5 @@
-#![doc = include_str!("../README.md")]
+// Its code needs the features.
+#![cfg_attr(any(not(doctest), feature = "redis"), doc = include_str!("../README.md"))]
 
 #[cfg(feature = "encryption")]
 pub use cache_core::EncryptionKeys;
@@ -51,18 +52,22 @@ pub mod stats {
 }
 
 /// Pages that are read from beginning to end.
+// The package `tests` compiles and runs their code, which needs more packages than this one has.
 pub mod guide {
-    #[doc = include_str!("../docs/from-cached.md")]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/from-cached.md"))]
     pub mod from_cached {}
-    #[doc = include_str!("../docs/monitoring.md")]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/monitoring.md"))]
     pub mod monitoring {}
-    #[doc = include_str!("../docs/testing.md")]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/testing.md"))]
     #[cfg(feature = "testing")]
     pub mod testing {}
-    #[doc = include_str!("../docs/health.md")]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/health.md"))]
     pub mod health {}
     #[cfg(feature = "config")]
-    #[cfg_attr(feature = "config-toml", doc = include_str!("../docs/configuration.md"))]
+    #[cfg_attr(
+        all(feature = "config-toml", not(doctest)),
+        doc = include_str!("../docs/configuration.md")
+    )]
     #[cfg_attr(not(feature = "config-toml"), doc = "Built with the feature `config-toml`.")]
     pub mod configuration {}
 }

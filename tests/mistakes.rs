@@ -1,7 +1,7 @@
 //! Common mistakes, each compiled with and without the attribute: rustc reports the same message at the same place.
 //!
-//! `tests/mistakes/differences.txt` lists the differences. After a change: `TRYBUILD=overwrite cargo test --test
-//! mistakes`, and review the diff. A new difference needs a reason.
+//! `tests/mistakes/differences.txt` lists the differences. After a change: `TRYBUILD=overwrite cargo test -p tests
+//! --test mistakes`, and review the diff. A new difference needs a reason.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/compiler.rs"]
@@ -17,6 +17,7 @@ const LEAST_ALIKE: usize = 40;
 
 #[test]
 fn mistakes_are_reported_as_without_the_attribute() {
+    std::env::set_current_dir(compiler::root()).unwrap();
     let compiler = Compiler::of("mistakes");
     let entries = std::fs::read_dir("tests/mistakes").unwrap();
     let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();

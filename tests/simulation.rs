@@ -7,9 +7,9 @@
 //! checker (`simulation/checker.rs`) does not know the engine.
 //!
 //! ```text
-//! cargo test --test simulation                                              # a thousand seeds
-//! LARDER_SEEDS=100000 cargo test --release --test simulation seeds          # more (LARDER_FIRST: from which on)
-//! LARDER_SEED=123 cargo test --test simulation one_seed -- --nocapture      # one, with its history
+//! cargo test -p tests --test simulation                                              # a thousand seeds
+//! LARDER_SEEDS=100000 cargo test --release -p tests --test simulation seeds          # more (LARDER_FIRST: from which on)
+//! LARDER_SEED=123 cargo test -p tests --test simulation one_seed -- --nocapture      # one, with its history
 //! scripts/mutants.sh                                                        # every guard of the engine removed once
 //! ```
 #![allow(clippy::unwrap_used)]

@@ -4,7 +4,7 @@
 //! Messages of rustc itself (a trait bound, a wrong argument) are those of one version. Cases in which rustc lists the
 //! types that implement serde's traits are left out, because the list varies.
 //!
-//! After a change of a message: `TRYBUILD=overwrite cargo test --test ui`, and review the diff.
+//! After a change of a message: `TRYBUILD=overwrite cargo test -p tests --test ui`, and review the diff.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "support/compiler.rs"]
@@ -17,6 +17,7 @@ use compiler::{Compiler, side_by_side};
 
 #[test]
 fn wrong_uses() {
+    std::env::set_current_dir(compiler::root()).unwrap();
     let compiler = Compiler::of("ui");
     let overwrite = std::env::var_os("TRYBUILD").is_some_and(|value| value == "overwrite");
     let cases = cases(Path::new("tests/ui"));
@@ -64,7 +65,8 @@ fn difference(compiler: &Compiler, case: &Path, overwrite: bool) -> Option<Strin
 
 /// The messages of rustc without the parts that depend on the machine and on other files than the case.
 fn normal(rendered: &str, case: &str) -> String {
-    let rendered = rendered.trim_end().replace(concat!(env!("CARGO_MANIFEST_DIR"), "/"), "");
+    let root = format!("{}/", compiler::root().display());
+    let rendered = rendered.trim_end().replace(&root, "");
     let (before, after) = (margin(&rendered, None), margin(&rendered, Some(case)));
     let mut out = String::new();
     let mut in_case = true;

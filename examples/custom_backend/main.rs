@@ -3,7 +3,7 @@
 //! every process follows.
 //!
 //! ```sh
-//! cargo run --example custom_backend      # starts four more processes, and ends automatically
+//! cargo run -p examples --example custom_backend      # starts four more processes, and ends automatically
 //! ```
 
 mod sqlite;

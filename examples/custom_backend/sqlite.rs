@@ -2,7 +2,7 @@
 //! open it.
 //!
 //! Every operation is one transaction. So a lock and its value change in one step, and a crash
-//! cannot separate them. `cargo test --test behavior sqlite` runs the conformance suite over it.
+//! cannot separate them. `cargo test -p tests --test behavior sqlite` runs the conformance suite over it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -150,7 +150,7 @@ fn the_example_has_every_field_and_is_right() {
 
 #[tokio::test]
 async fn the_example_builds_the_described_caches() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/larder.toml");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/larder.toml");
     let config = Config::layers().file(path).load().unwrap();
     let caches = config.build().await.unwrap();
     let names: Vec<_> = caches.iter().map(|cache| (cache.name(), cache.namespace())).collect();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const CRATES: [&str; 4] = ["cache-config/src", "cache-core/src", "cache-redis/src", "src"];
 
 fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let (mut folders, mut found) = (vec![root.join(folder)], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {

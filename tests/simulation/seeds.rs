@@ -35,7 +35,7 @@ pub(crate) fn check(first: u64, count: u64) {
                         && let Ok(mut failures) = failures.lock()
                     {
                         failures.push(format!(
-                            "{violation}\n  LARDER_SEED={seed} cargo test --test simulation one_seed -- --nocapture"
+                            "{violation}\n  LARDER_SEED={seed} cargo test -p tests --test simulation one_seed -- --nocapture"
                         ));
                     }
                 }

@@ -14,10 +14,14 @@ use serde::Deserialize;
 /// The libraries that programs can use.
 const LIBRARIES: [&str; 5] = ["larder", "async_trait", "serde", "serde_json", "tokio"];
 
+/// The folder of the workspace.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
+}
+
 /// A compiler with the paths of the libraries.
 pub(crate) struct Compiler {
     arguments: Vec<OsString>,
-    root: PathBuf,
     out: PathBuf,
 }
 
@@ -75,11 +79,16 @@ struct Target {
 impl Compiler {
     /// Finds the libraries of the test called `test`.
     pub(crate) fn of(test: &str) -> Self {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let out = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
         std::fs::create_dir_all(&out).expect("a directory for what rustc writes");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.current_dir(&root).args(["test", "--no-run", "--offline", "--test", test]);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+            "test",
+            "--no-run",
+            "--offline",
+            "--test",
+            test,
+        ]);
         cargo.arg("--message-format=json");
         // The environment variables that cargo sets for this test would make some build scripts run again.
         let of_package =
@@ -113,7 +122,7 @@ impl Compiler {
                 arguments.extend(["-L".into(), dependency]);
             }
         }
-        Self { arguments, root, out }
+        Self { arguments, out }
     }
 
     /// Returns rustc's messages for `source`, a file below the root.
@@ -121,9 +130,9 @@ impl Compiler {
         let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
         let stem = source.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let output = Command::new(rustc)
-            .current_dir(&self.root)
+            .current_dir(root())
             .args(&self.arguments)
-            .env("CARGO_MANIFEST_DIR", &self.root)
+            .env("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"))
             .args(["--crate-name", "case", "--diagnostic-width=140"])
             .arg("-o")
             .arg(self.out.join(stem + ".rmeta"))
