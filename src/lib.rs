@@ -20,7 +20,7 @@ pub mod backend {
         Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture, Bytes,
         GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases,
         MemoryBackend, Message, MessageHandler, NodeLink, NodeState, ReadRequest, RemoveOutcome,
-        RevokePage, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+        RevokePage, SERIES, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
     };
 }
 

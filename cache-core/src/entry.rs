@@ -307,7 +307,12 @@ impl Erased {
 
     /// Copies the entry with another lifetime. Calls the value's `Clone`, so never call this under a lock.
     pub(crate) fn with_life(&self, life: Lifetime) -> Stored {
-        let (stamps, key, read) = (self.stamps.clone(), self.key.clone(), self.read());
+        self.again(life, self.stamps.clone())
+    }
+
+    /// Copies the entry with another lifetime and other generations; as [`with_life`](Self::with_life).
+    pub(crate) fn again(&self, life: Lifetime, stamps: TagSnapshot) -> Stored {
+        let (key, read) = (self.key.clone(), self.read());
         self.value.copied(EntryHeader { life, stamps, key, read })
     }
 }

@@ -50,7 +50,7 @@ pub use crate::api::{
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
     LeaseRequest, Leases, MemoryBackend, Message, MessageHandler, NodeLink, NodeState, ReadRequest,
-    RemoveOutcome, RevokePage, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+    RemoveOutcome, RevokePage, SERIES, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 pub use crate::base::{
     BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry, IntoTtl,

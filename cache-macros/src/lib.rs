@@ -692,6 +692,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | default | meaning |
 /// | --- | --- | --- |
 /// | `before` | after | evicts before the body runs |
+/// | `soft` | | the values of all targets become old, but are kept for the fail-safe (`stale_if_error`, `soft_timeout`): the next read loads, and can still return the old value if its load fails |
 /// | `on = "ok"` | `"always"` | evicts only if the body returns something other than an `Err`: an `Err`, a panic and a dropped future leave the entries. If the body changed something before it failed, the cache serves the old value. An output that is not a `Result` counts as `Ok` |
 /// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, evaluated after the body. After a panic or a dropped future it cannot be evaluated: the attribute then evicts, unless `on = "ok"` |
 /// | `cache = "people"` | the default cache | the cache for all targets except calls, which know their own: a name or a handle |

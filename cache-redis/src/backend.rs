@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{
     Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture,
-    GENERATION_TTL, Leases, Message, MessageHandler, Pattern, ReadRequest, RemoveOutcome, ScanPage,
-    SetEntry, StoredValue, Subscription, VERSION_LEN,
+    GENERATION_TTL, Leases, Message, MessageHandler, Pattern, ReadRequest, RemoveOutcome, SERIES,
+    ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 use redis::{Value, cmd};
 
@@ -24,6 +24,15 @@ use crate::kept::FAR;
 use crate::replay::What;
 use crate::scripts::{BUMP, Call, GENERATIONS, PROLONG, READ, REPLACE};
 use crate::values::{ABSENT, bytes, command, count, last_byte, number, read, reads};
+
+/// How a generation is incremented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bump {
+    /// To a new series.
+    Hard,
+    /// Within its series.
+    Soft,
+}
 
 impl Backend for Redis {
     fn name(&self) -> &str {
@@ -205,12 +214,12 @@ impl Backend for Redis {
     }
 
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
-        Box::pin(async move {
-            let before = self.takeovers();
-            let generation = self.bump_now(key).await?;
-            self.remember(before, What::bumped(key)).await?;
-            Ok(generation)
-        })
+        Box::pin(self.bump_and_remember(key, Bump::Hard))
+    }
+
+    /// A failover that may have lost it repeats it as [`bump`](Backend::bump).
+    fn bump_softly<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        Box::pin(self.bump_and_remember(key, Bump::Soft))
     }
 
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
@@ -389,8 +398,17 @@ impl Redis {
         Ok(minted)
     }
 
-    pub(crate) async fn bump_now(&self, key: &str) -> Result<u64, BackendError> {
-        let bump = Call::new(&BUMP, owned(&[key]), vec![expiry(Some(GENERATION_TTL))]);
+    async fn bump_and_remember(&self, key: &str, bump: Bump) -> Result<u64, BackendError> {
+        let before = self.takeovers();
+        let generation = self.bump_now(key, bump).await?;
+        self.remember(before, What::bumped(key)).await?;
+        Ok(generation)
+    }
+
+    pub(crate) async fn bump_now(&self, key: &str, bump: Bump) -> Result<u64, BackendError> {
+        let soft = (bump == Bump::Soft).then(|| Bytes::from_static(b"soft"));
+        let args = std::iter::once(expiry(Some(GENERATION_TTL))).chain(soft).collect();
+        let bump = Call::new(&BUMP, owned(&[key]), args);
         let reply = self.call("bump", bump).await?;
         number(reply).ok_or_else(|| self.unexpected("bump"))
     }
@@ -410,10 +428,10 @@ fn one_value(key: &str, most: usize) -> [Request; 2] {
 
 /// Parses a generation as the scripts do. Any other value is foreign.
 fn generation(value: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(value)
-        .ok()
-        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
-    digits.parse().ok().filter(|number| (1..1 << 53).contains(number))
+    let digits =
+        |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    let number = std::str::from_utf8(value).ok().filter(digits)?.parse::<u64>().ok();
+    number.filter(|number| (1..1 << 53).contains(&(number / SERIES)))
 }
 
 /// The keys that were removed; `None` if there are none.

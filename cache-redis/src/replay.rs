@@ -15,6 +15,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::{Instant, sleep};
 
 use crate::Redis;
+use crate::backend::Bump;
 use crate::connection::{LONGEST_OF_MANY, backoff};
 use crate::tier::Inner;
 
@@ -175,7 +176,7 @@ impl Redis {
                 let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
                 self.remove_now(&keys, notice.as_ref()).await.map(drop)
             }
-            What::Generation(key) => self.bump_now(key).await.map(drop),
+            What::Generation(key) => self.bump_now(key, Bump::Hard).await.map(drop),
         }
     }
 }

@@ -4,9 +4,10 @@
 //! scripts at a restart and at `SCRIPT FLUSH`). The client's `Script::invoke_async` is not used: it
 //! loads a missing script on all nodes of a cluster, so one node that hangs would hang the call.
 //!
-//! Lua's numbers are doubles. Generations are microseconds since 1970, about 2^51, and exact; any
-//! other value than a whole number below 2^53 is foreign and counts as missing. Lease tokens and
-//! the generations of lease requests may use all 64 bits, so they stay text.
+//! Lua's numbers are doubles. The series of a generation is microseconds since 1970, about 2^51, and
+//! exact; the last three digits of the text are the place in the series. Any other value than a whole
+//! number with a series below 2^53 is foreign and counts as missing. Lease tokens and the
+//! generations of lease requests may use all 64 bits, so they stay text.
 //!
 //! Several scripts read the server's clock and then write. Redis allows this from version 5 on,
 //! which replicates the writes and not the script.
@@ -71,7 +72,8 @@ pub(crate) static GENERATIONS: LazyLock<Lua> =
 pub(crate) static PROLONG: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(&[STORED_AND_NOW, PROLONG_BODY]));
 
-/// Increments one generation.
+/// Increments one generation. With a second argument it stays in its series, if that has another
+/// number.
 pub(crate) static BUMP: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED_AND_NOW, BUMP_BODY]));
 
 // Reads a part of a value. A value that is not a string is foreign and counts as missing. Any other
@@ -277,12 +279,16 @@ return 0
 ";
 
 const STORED_AND_NOW: &str = r"
+-- Returns the series, the place in it, and the text.
 local function stored(key)
     local value = redis.pcall('GET', key)
-    if type(value) ~= 'string' or not value:match('^%d+$') then return nil end
-    local number = tonumber(value)
-    if number < 1 or number >= 9007199254740992 then return nil end
-    return number
+    if type(value) ~= 'string' or not value:match('^[1-9]%d%d%d+$') then return nil end
+    local series = tonumber(value:sub(1, -4))
+    if series >= 9007199254740992 then return nil end
+    return series, tonumber(value:sub(-3)), value
+end
+local function text(series, place)
+    return string.format('%.0f%03d', series, place)
 end
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
@@ -297,26 +303,29 @@ local now = tonumber(clock[1]) * 1000000 + tonumber(clock[2])
 const GENERATIONS_BODY: &str = r"
 local generations = {}
 for index, key in ipairs(KEYS) do
-    local number = stored(key)
+    local _, _, number = stored(key)
     if not number then
-        number = now
+        number = text(now, 0)
         redis.call('UNLINK', key)
-        redis.call('SET', key, string.format('%.0f', number), 'PX', ARGV[1])
+        redis.call('SET', key, number, 'PX', ARGV[1])
     end
-    generations[index] = string.format('%.0f', number)
+    generations[index] = number
 end
 return generations
 ";
 
 const BUMP_BODY: &str = r"
-local number = now
-local old = stored(KEYS[1])
-if old and old >= number then number = old + 1 end
-local text = string.format('%.0f', number)
+local series, place = stored(KEYS[1])
+if series and ARGV[2] and place < 999 then
+    place = place + 1
+else
+    series, place = math.max(now, (series or 0) + 1), 0
+end
+local number = text(series, place)
 local px = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[1]))
 redis.call('UNLINK', KEYS[1])
-redis.call('SET', KEYS[1], text, 'PX', string.format('%.0f', px))
-return text
+redis.call('SET', KEYS[1], number, 'PX', string.format('%.0f', px))
+return number
 ";
 
 // Only generations that still have the same number: restoring a number would make old entries valid
@@ -324,8 +333,8 @@ return text
 const PROLONG_BODY: &str = r"
 local px = tonumber(ARGV[1])
 for index, key in ipairs(KEYS) do
-    local number = stored(key)
-    if number and string.format('%.0f', number) == ARGV[index + 1] then
+    local _, _, number = stored(key)
+    if number and number == ARGV[index + 1] then
         local left = redis.call('PTTL', key)
         if left < px then redis.call('PEXPIRE', key, ARGV[1]) end
     end

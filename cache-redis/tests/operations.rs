@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendErrorKind, Message, MessageHandler, Pattern, ReadRequest, SetEntry, StoredValue,
+    Backend, BackendErrorKind, Message, MessageHandler, Pattern, ReadRequest, SERIES, SetEntry,
+    StoredValue,
 };
 use cache_redis::Redis;
 use common::{Server, eventually};
@@ -230,7 +231,7 @@ async fn generations_are_minted_once_and_never_again() {
     let before = micros();
     let first = redis.generations(&["t1", "t2", "t1"], KEEP).await.unwrap();
     assert_eq!(first[0], first[2]);
-    assert!((before..=micros()).contains(&first[0]), "{first:?}");
+    assert!((before..=micros()).contains(&(first[0] / SERIES)), "{first:?}");
     assert_eq!(redis.generations(&["t1", "t2", "t1"], KEEP).await.unwrap(), first);
     let left: i64 = server.cli(&["PTTL", "t1"]).parse().unwrap();
     assert!((1..=60_000).contains(&left), "it is kept for as long as was asked for: {left}");
@@ -247,9 +248,22 @@ async fn bump_moves_on() {
     assert!(second > first);
     assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [second]);
     // A number ahead of the clock, which `%.14g` would round.
-    server.cli(&["SET", "t", "8007199254740993"]);
-    assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [8_007_199_254_740_993]);
-    assert_eq!(redis.bump("t").await.unwrap(), 8_007_199_254_740_994);
+    server.cli(&["SET", "t", "8007199254740993000"]);
+    assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [8_007_199_254_740_993_000]);
+    assert_eq!(redis.bump("t").await.unwrap(), 8_007_199_254_740_994_000);
+}
+
+#[tokio::test]
+async fn a_soft_bump_stays_in_its_series() {
+    let (server, redis) = redis().await;
+    assert_eq!(redis.bump_softly("t").await.unwrap() % SERIES, 0, "there is no older series");
+    server.cli(&["SET", "t", "8007199254740993997"]);
+    redis.prolong(&[("t", 8_007_199_254_740_993_997)], KEEP).await.unwrap();
+    assert!(server.cli(&["PTTL", "t"]).parse::<i64>().unwrap() > 0, "it is exact");
+    assert_eq!(redis.bump_softly("t").await.unwrap(), 8_007_199_254_740_993_998);
+    assert_eq!(redis.bump_softly("t").await.unwrap(), 8_007_199_254_740_993_999);
+    assert_eq!(redis.bump_softly("t").await.unwrap(), 8_007_199_254_740_994_000);
+    assert_eq!(redis.bump("t").await.unwrap(), 8_007_199_254_740_995_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -276,16 +290,26 @@ async fn foreign_values_are_missing() {
     server.cli(&["RPUSH", "list", "x"]);
     assert_eq!(redis.get_many(&["list"], ALL).await.unwrap(), [None]);
     assert_eq!(redis.get_many(&["list", "absent"], ALL).await.unwrap(), [None, None]);
-    for foreign in
-        ["abc", "", "-5", "1.5", "1e3", "0", "0x10", "99999999999999999999", "9007199254740992"]
-    {
+    for foreign in [
+        "abc",
+        "",
+        "-5",
+        "1.5",
+        "1e3",
+        "0",
+        "0x10",
+        "99999999999999999999",
+        "9007199254740992000",
+        "999",
+        "0123456",
+    ] {
         server.cli(&["SET", "t", foreign]);
         let before = micros();
         let generation = redis.generations(&["t"], KEEP).await.unwrap()[0];
-        assert!((before..=micros()).contains(&generation), "{foreign}: {generation}");
+        assert!((before..=micros()).contains(&(generation / SERIES)), "{foreign}: {generation}");
         assert_eq!(redis.generations(&["t"], KEEP).await.unwrap(), [generation]);
         server.cli(&["SET", "t", foreign]);
-        assert!(redis.bump("t").await.unwrap() >= before, "{foreign}");
+        assert!(redis.bump("t").await.unwrap() / SERIES >= before, "{foreign}");
     }
     for key in ["g1", "g2"] {
         server.cli(&["RPUSH", key, "x"]);

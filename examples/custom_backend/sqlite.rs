@@ -13,8 +13,8 @@ use larder::{
     Pattern,
     backend::{
         Backend, BackendError, BackendErrorKind, BackendResult, Bytes, LeaseOutcome, LeaseRequest,
-        Leases, Message, MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription,
-        VERSION_LEN,
+        Leases, Message, MessageHandler, RevokePage, SERIES, ScanPage, SetEntry, StoredValue,
+        Subscription, VERSION_LEN,
     },
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
@@ -165,9 +165,19 @@ fn mint(db: &Transaction<'_>, key: &str) -> rusqlite::Result<u64> {
                ON CONFLICT (one) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last";
     let new: i64 =
         db.prepare_cached(sql)?.query_row([now().saturating_mul(1000)], |row| row.get(0))?;
+    let new = new.saturating_mul(SERIES.cast_signed());
     let sql = "INSERT OR REPLACE INTO generations VALUES (?1, ?2)";
     db.prepare_cached(sql)?.execute((key, new))?;
     Ok(new.cast_unsigned())
+}
+
+/// Takes the next number of the generation's series, if there is one.
+fn next_in_series(db: &Transaction<'_>, key: &str) -> rusqlite::Result<Option<u64>> {
+    let sql = "UPDATE generations SET generation = generation + 1
+               WHERE key = ?1 AND (generation + 1) % ?2 > 0 RETURNING generation";
+    let mut statement = db.prepare_cached(sql)?;
+    let next = statement.query_row((key, SERIES.cast_signed()), |row| row.get::<_, i64>(0));
+    Ok(next.optional()?.map(i64::cast_unsigned))
 }
 
 fn generation(db: &Transaction<'_>, key: &str) -> rusqlite::Result<u64> {
@@ -320,6 +330,14 @@ impl Backend for Sqlite {
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
         let key = key.to_owned();
         self.step("bump", move |db| mint(db, &key))
+    }
+
+    fn bump_softly<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        let key = key.to_owned();
+        self.step("bump", move |db| match next_in_series(db, &key)? {
+            Some(next) => Ok(next),
+            None => mint(db, &key),
+        })
     }
 
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {

@@ -48,6 +48,7 @@ enum Defect {
     HasOneGeneration,
     CountsFromOne,
     BumpsNothing,
+    BumpsInASeries,
     BumpsInTwoSteps,
     ScansOnePage,
     ScansLoosely,
@@ -117,6 +118,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("prolonged_generations_stay", D::SetsTheTimeOfGenerations),
     ("prolonging_brings_no_generation_back", D::BringsGenerationsBack),
     ("bumps_move_on", D::BumpsNothing),
+    ("bumps_begin_series", D::BumpsInASeries),
     ("bumps_are_atomic", D::BumpsInTwoSteps),
     ("scans_every_key", D::ScansOnePage),
     ("scans_patterns_literally", D::ScansLoosely),
@@ -580,6 +582,7 @@ impl Backend for Broken {
                     Ok(self.store.generations(&[key], keep).await?[0])
                 }
                 D::HasOneGeneration => self.store.bump("one").await,
+                D::BumpsInASeries => self.store.bump_softly(key).await,
                 _ if self.counts_by_itself() => Ok(self.number(key, 1).await),
                 _ => self.store.bump(key).await,
             }

@@ -152,6 +152,38 @@ async fn mark_stale_keeps_the_old_value() {
     }
 }
 
+#[tokio::test]
+async fn tags_patterns_and_everything_can_be_marked_stale() {
+    for (name, cache) in tierings().await.caches {
+        for reach in ["tag", "pattern", "all"] {
+            let soften = async || match reach {
+                "tag" => cache.mark_tag_stale("kept").await.unwrap(),
+                "pattern" => {
+                    assert_eq!(cache.mark_pattern_stale("soft:*").await.unwrap(), 2, "{name}")
+                }
+                _ => cache.mark_all_stale().await.unwrap(),
+            };
+            for key in ["soft:1", "soft:2", "other"] {
+                cache.entry(key).policy(KEPT).insert(1u64).await.unwrap();
+            }
+            soften().await;
+            let others = (reach == "pattern").then_some(1);
+            assert_eq!(cache.get::<u64>("soft:1").await.unwrap(), None, "{name} {reach}");
+            assert_eq!(cache.get::<u64>("other").await.unwrap(), others, "{name} {reach}");
+            assert_eq!(load(&cache, "soft:1", KEPT, Err(())).await, Ok(1), "{name} {reach}: kept");
+            soften().await;
+            assert_eq!(load(&cache, "soft:1", KEPT, Ok(2)).await, Ok(2), "{name} {reach}: loaded");
+            assert_eq!(cache.get::<u64>("soft:1").await.unwrap(), Some(2), "{name} {reach}");
+            cache.clear().await.unwrap();
+            assert_eq!(
+                load(&cache, "soft:2", KEPT, Err(())).await,
+                Err(()),
+                "{name} {reach}: ended"
+            );
+        }
+    }
+}
+
 /// Even with a `stale` window, the next read does not return a value that was marked stale.
 #[tokio::test]
 async fn a_value_marked_stale_is_not_served_while_it_is_refreshed() {

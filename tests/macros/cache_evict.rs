@@ -473,3 +473,58 @@ async fn a_body_that_is_send_but_not_sync() {
     assert_eq!(tokio::spawn(change(Id(1.into()))).await.unwrap(), 1);
     assert_eq!(keys(&cache).await, [""; 0]);
 }
+
+/// With `soft`, all targets stay for failed loads.
+#[tokio::test]
+async fn soft_targets() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static FAILS: AtomicBool = AtomicBool::new(false);
+
+    #[cached(
+        cache = "evict-softly",
+        key = "{group}:{id}",
+        tags = ["{group}"],
+        ttl = "1m",
+        stale_if_error = "1m",
+        throttle = "1ms"
+    )]
+    async fn get(group: &str, id: u64) -> Result<u64, ()> {
+        if FAILS.load(Ordering::Relaxed) { Err(()) } else { Ok(id) }
+    }
+    #[cache_evict(get("call", id), key = "key:{result}", tags = ["tag"], pattern = "pattern:*", cache = "evict-softly", soft)]
+    async fn change(id: u64) -> u64 {
+        id
+    }
+    #[cache_evict(all, cache = "evict-softly", soft)]
+    async fn change_all() {}
+    #[cache_evict(get("call", 1).mark_stale(), key = "key:1", cache = "evict-softly")]
+    async fn change_one() {}
+
+    const GROUPS: [&str; 5] = ["call", "key", "tag", "pattern", "other"];
+    let cache = install("evict-softly");
+    let fill = async || {
+        FAILS.store(false, Ordering::Relaxed);
+        for group in GROUPS {
+            assert_eq!(get(group, 1).refresh().await, Ok(1));
+        }
+        FAILS.store(true, Ordering::Relaxed);
+    };
+    fill().await;
+    change(1).await;
+    assert_eq!(keys(&cache).await, ["other:1"], "the others are old");
+    for group in GROUPS {
+        assert_eq!(get(group, 1).await, Ok(1), "{group}: but kept");
+    }
+    fill().await;
+    change_all().await;
+    assert_eq!(keys(&cache).await, Vec::<String>::new());
+    assert_eq!(get("other", 1).await, Ok(1));
+    fill().await;
+    change_one().await;
+    assert_eq!((get("call", 1).await, get("key", 1).await), (Ok(1), Err(())));
+    fill().await;
+    assert!(get("call", 1).mark_stale().await.unwrap());
+    assert!(cache.entry("key:1").mark_stale().await.unwrap());
+    assert_eq!((get("call", 1).peek().await.unwrap(), get("call", 1).await), (None, Ok(1)));
+    assert_eq!((get("key", 1).peek().await.unwrap(), get("key", 1).await), (None, Ok(1)));
+}

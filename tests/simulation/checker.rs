@@ -108,9 +108,14 @@ fn covers(what: What, key: Key) -> bool {
         What::Key(evicted) | What::Stale(evicted) | What::Life(evicted) | What::Put(evicted, _) => {
             evicted == key
         }
-        What::Pattern | What::Clear => true,
-        What::Tag(tag) => tags(key).contains(&tag),
+        What::Pattern | What::Clear | What::StalePattern | What::StaleAll => true,
+        What::Tag(tag) | What::StaleTag(tag) => tags(key).contains(&tag),
     }
+}
+
+/// Whether the eviction is a new generation.
+fn has_generation(what: What) -> bool {
+    matches!(what, What::Tag(_) | What::Clear | What::StaleTag(_) | What::StaleAll)
 }
 
 /// Whether a read must not return older values. A peek does not return a value that is kept for failed loads.
@@ -118,7 +123,9 @@ fn forbids(what: What, read: &Read) -> bool {
     covers(what, read.key)
         && match what {
             What::Life(_) => false,
-            What::Stale(_) => read.how == How::Peek,
+            What::Stale(_) | What::StalePattern | What::StaleTag(_) | What::StaleAll => {
+                read.how == How::Peek
+            }
             _ => true,
         }
 }
@@ -242,7 +249,7 @@ impl Checker<'_> {
     /// Whether another operation that ends a key's values ran between the start of the put and a later moment.
     fn disturbed(&self, put: &Evict, key: Key, until: Moment) -> bool {
         let evicted = self.facts.evicts.values().any(|evict| {
-            let generation = matches!(evict.what, What::Tag(_) | What::Clear);
+            let generation = has_generation(evict.what);
             let echo = if generation { ECHO } else { 0 };
             evict.id != put.id
                 && covers(evict.what, key)
@@ -494,6 +501,7 @@ impl Checker<'_> {
         for evict in self.facts.evicts.values() {
             let effective = match (evict.what, evict.ended) {
                 (What::Tag(_) | What::Stale(_) | What::Life(_), _) => continue,
+                (What::StalePattern | What::StaleTag(_) | What::StaleAll, _) => continue,
                 (What::Clear, Some((_, outcome))) if outcome != Outcome::Ok => continue,
                 _ if self.is_left_to_a_clear(evict) => continue,
                 _ => self.effective(evict),
@@ -605,7 +613,7 @@ impl Checker<'_> {
     fn learns_late(&self, load: &Load) -> bool {
         self.facts.evicts.values().any(|evict| {
             let over = || self.effective(evict).at.saturating_add(ECHO);
-            matches!(evict.what, What::Tag(_) | What::Clear)
+            has_generation(evict.what)
                 && covers(evict.what, load.key)
                 && evict.started.at <= load.began.at
                 && Facts::any(&self.facts.unlinked, load.node, evict.started.at, over())

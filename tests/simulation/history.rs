@@ -34,6 +34,12 @@ pub(crate) enum What {
     Clear,
     /// The value is kept for callers whose load fails.
     Stale(Key),
+    /// The same for all keys.
+    StalePattern,
+    /// The same for all keys with the tag.
+    StaleTag(&'static str),
+    /// The same for everything.
+    StaleAll,
     /// A changed ttl: it makes no value older.
     Life(Key),
     /// A value that is written through.

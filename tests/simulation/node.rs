@@ -260,6 +260,9 @@ impl Node {
             }
             (What::Key(key) | What::Put(key, _), _) => self.cache.remove(name(key)).await.map(drop),
             (What::Stale(key), _) => self.cache.mark_stale(name(key)).await.map(drop),
+            (What::StalePattern, _) => self.cache.mark_pattern_stale("*k*").await.map(drop),
+            (What::StaleTag(tag), _) => self.cache.mark_tag_stale(tag).await,
+            (What::StaleAll, _) => self.cache.mark_all_stale().await,
             (What::Life(key), _) => self.cache.expire(name(key), SHORTER).await.map(drop),
             (What::Pattern, _) => self.cache.evict_pattern("*k*").await.map(drop),
             (What::Tag(tag), _) => self.cache.evict_tag(tag).await,

@@ -141,6 +141,11 @@ impl Backend for Remote {
         self.ask("bump", |at| async move { at.store.bump(&key).await })
     }
 
+    fn bump_softly<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        let key = key.to_owned();
+        self.ask("bump", |at| async move { at.store.bump_softly(&key).await })
+    }
+
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         let pattern = pattern.clone();
         self.ask("scan", move |at| async move { at.store.scan(&pattern, cursor).await })

@@ -111,10 +111,16 @@ async fn mutate(
     mostly_puts: bool,
 ) {
     let value = node.origin.write(key);
+    let tag = if chance.in_thousand(500) { "red" } else { "blue" };
     let what = match chance.among(0..if mostly_puts { 34 } else { 20 }) {
-        0..5 => What::Key(key),
-        5..7 => What::Stale(key),
-        7..11 => What::Tag(if chance.in_thousand(500) { "red" } else { "blue" }),
+        0..4 => What::Key(key),
+        4..5 => What::Stale(key),
+        5..6 => What::StaleTag(tag),
+        6..7 => match chance.in_thousand(500) {
+            true => What::StalePattern,
+            false => What::StaleAll,
+        },
+        7..11 => What::Tag(tag),
         11..13 => What::Pattern,
         13..15 => What::Clear,
         _ => match value.outcome() {

@@ -11,7 +11,7 @@ use super::lease::{
     LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases, RevokePage, VERSION_LEN,
 };
 use super::{
-    Backend, BackendResult, GENERATION_TTL, Message, MessageHandler, ScanPage, SetEntry,
+    Backend, BackendResult, GENERATION_TTL, Message, MessageHandler, SERIES, ScanPage, SetEntry,
     StoredValue, Subscription,
 };
 use crate::base::{BackendError, BoxFuture, Clock, Pattern, Timestamp};
@@ -136,6 +136,11 @@ impl Store {
 impl Shared {
     fn mint(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The first generation of a new series.
+    fn series(&self) -> u64 {
+        self.mint().saturating_mul(SERIES)
     }
 
     fn tell(&self, notice: Option<&Message>) {
@@ -267,7 +272,7 @@ impl Backend for MemoryBackend {
                 if let Some((generation, _)) = store.generation(key, now) {
                     return generation;
                 }
-                let generation = self.shared.mint();
+                let generation = self.shared.series();
                 store.keep_generation(key, generation, now.after(keep));
                 generation
             };
@@ -295,7 +300,19 @@ impl Backend for MemoryBackend {
             let now = self.clock.now();
             let mut store = lock(&self.shared.store);
             let kept = store.generation(key, now).map_or(now, |(_, until)| until);
-            let generation = self.shared.mint();
+            let generation = self.shared.series();
+            store.keep_generation(key, generation, kept.max(now.after(GENERATION_TTL)));
+            Ok(generation)
+        })
+    }
+
+    fn bump_softly<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let mut store = lock(&self.shared.store);
+            let (old, kept) = store.generation(key, now).unwrap_or((SERIES - 1, now));
+            let is_last = (old + 1).is_multiple_of(SERIES);
+            let generation = if is_last { self.shared.series() } else { old + 1 };
             store.keep_generation(key, generation, kept.max(now.after(GENERATION_TTL)));
             Ok(generation)
         })

@@ -66,6 +66,12 @@ pub struct ReadRequest<'a> {
 /// late load may still store its value under it ([`LEASE_GRACE`]).
 pub const GENERATION_TTL: Duration = LEASE_GRACE;
 
+/// Generations come in series of this many numbers: `generation / SERIES` tells the series.
+///
+/// [`Backend::bump`] begins a new series, and ends the entries of the old one.
+/// [`Backend::bump_softly`] takes the next number of the same series, and only makes the entries stale.
+pub const SERIES: u64 = 1_000;
+
 /// A message for every process that shares the store, sent together with the operation that it reports.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -296,7 +302,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Behaviour
     /// - A new generation is one that this key has never had, even if the store lost the old one or let it
-    ///   expire.
+    ///   expire. It is of a [series](SERIES) that the key has never had.
     /// - A new generation is kept for at least `keep`. An existing one keeps its remaining time.
     /// - [`remove`](Self::remove) removes generations like values.
     /// - A store may keep generations for longer, or without limit.
@@ -324,10 +330,23 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Behaviour
     /// - Atomic: two concurrent calls return different numbers.
+    /// - The new generation is of a later [series](SERIES) than the old one.
     /// - It succeeds in a full store: an eviction must not wait for space.
     /// - The new generation is kept for at least the remaining time of the old one, and for at least
     ///   [`GENERATION_TTL`].
     fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64>;
+
+    /// Increments the generation under `key` within its [series](SERIES), and returns the new one: entries of the
+    /// old generation become stale, and can still replace failed loads.
+    ///
+    /// Default: [`bump`](Self::bump), which ends the entries.
+    ///
+    /// # Behaviour
+    /// - As [`bump`](Self::bump), except that the new generation is of the same series as the old one, if the
+    ///   store has an old one and its series has another number.
+    fn bump_softly<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        self.bump(key)
+    }
 
     /// Returns a page of the keys that match. `cursor` is 0 for the first page.
     ///

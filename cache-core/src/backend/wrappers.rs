@@ -94,6 +94,10 @@ macro_rules! forward {
             fn bump<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
                 (**self).bump(key)
             }
+
+            fn bump_softly<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+                (**self).bump_softly(key)
+            }
             fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
                 (**self).scan(pattern, cursor)
             }

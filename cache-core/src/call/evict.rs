@@ -12,17 +12,30 @@ use crate::base::{BoxFuture, Error};
 use crate::engine::Mutation;
 use crate::key::KeyBuf;
 
-/// The future of [`Call::evict`](super::Call::evict). Its output is whether there was an entry.
+/// The future of [`Call::evict`](super::Call::evict) and [`Call::mark_stale`](super::Call::mark_stale). Its output is whether
+/// there was an entry.
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Evict {
     pub(crate) target: CacheRef,
     pub(crate) key: KeyBuf,
+    /// Whether the value is kept for failed loads.
+    soft: bool,
     running: Option<BoxFuture<'static, Result<bool, Error>>>,
 }
 
 impl Evict {
     pub(crate) fn new(target: CacheRef, key: KeyBuf) -> Self {
-        Self { target, key, running: None }
+        Self { target, key, soft: false, running: None }
+    }
+
+    pub(super) fn softly(self) -> Self {
+        Self { soft: true, ..self }
+    }
+
+    /// What it does.
+    pub(crate) fn mutation(&self) -> Mutation {
+        let evict = Mutation::evict(self.key.clone());
+        if self.soft { evict.softened() } else { evict }
     }
 }
 
@@ -35,16 +48,17 @@ impl fmt::Debug for Evict {
 impl Future for Evict {
     type Output = Result<bool, Error>;
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let running = this.running.get_or_insert_with(|| {
-            let (target, key) = (this.target.clone(), this.key.clone());
-            Box::pin(async move {
-                let evicted =
-                    target.resolve_to_evict()?.engine.invalidate(Mutation::evict(key)).await?;
-                Ok(evicted > 0)
-            })
-        });
-        running.as_mut().poll(cx)
+        let running = match self.running.take() {
+            Some(running) => running,
+            None => {
+                let (target, what) = (self.target.clone(), self.mutation());
+                Box::pin(async move {
+                    let evicted = target.resolve_to_evict()?.engine.invalidate(what).await?;
+                    Ok(evicted > 0)
+                })
+            }
+        };
+        self.running.insert(running).as_mut().poll(cx)
     }
 }
 
@@ -69,6 +83,7 @@ impl<L: Load> EvictTarget for Call<L> {
 
 impl EvictTarget for Evict {
     fn evict_targets(&self) -> Vec<Evict> {
-        vec![Evict::new(self.target.clone(), self.key.clone())]
+        let again = Self::new(self.target.clone(), self.key.clone());
+        vec![Self { soft: self.soft, ..again }]
     }
 }

@@ -239,6 +239,18 @@ impl<L: Load> Call<L> {
     pub fn evict(&self) -> Evict {
         self.whole.forget()
     }
+
+    /// Makes the key's value old but keeps it for the fail-safe (`stale_if_error`, `soft_timeout`): the next call loads, and can
+    /// still return the value if its load fails. Returns whether there was a value. See [`Cache::mark_stale`](crate::Cache::mark_stale).
+    ///
+    /// # Cancellation
+    /// As [`evict`](Self::evict).
+    ///
+    /// # Errors
+    /// As [`evict`](Self::evict).
+    pub fn mark_stale(&self) -> Evict {
+        self.whole.forget().softly()
+    }
 }
 
 impl<L: Load> Future for Call<L> {

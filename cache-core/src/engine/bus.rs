@@ -9,6 +9,7 @@ use crate::key::KeyId;
 use crate::memory::FenceScope;
 use crate::remote::{BusEnvelope, BusMessage};
 use crate::stats::{CacheEvent, RemovalCause};
+use crate::tags::Strength;
 
 /// The cache's listener. It holds the cache weakly, because the cache owns the subscription.
 struct Bus {
@@ -55,7 +56,8 @@ impl MessageHandler for Bus {
 impl Engine {
     /// Applies another process's eviction to this process's memory.
     fn heed(&self, message: BusMessage) {
-        let BusMessage { evicted, generation } = message;
+        let BusMessage { evicted, generation, soft } = message;
+        let strength = if soft { Strength::Soft } else { Strength::Hard };
         match evicted {
             Selection::Keys(keys) => {
                 for key in keys {
@@ -66,8 +68,8 @@ impl Engine {
             Selection::Pattern(pattern) => {
                 let _ = self.forget_matching(&pattern, FenceScope::Loads, RemovalCause::Elsewhere);
             }
-            Selection::Tag(name) => self.generations.heed_tag(&name, generation),
-            Selection::All => self.generations.heed_space(generation),
+            Selection::Tag(name) => self.generations.heed_tag(&name, generation, strength),
+            Selection::All => self.generations.heed_space(generation, strength),
         }
     }
 }

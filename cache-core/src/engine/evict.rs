@@ -7,7 +7,7 @@ use crate::key::{KeyBuf, KeyId};
 use crate::memory::{Fate, FenceScope, RevokedFence};
 use crate::remote::{Attempt, StepSink};
 use crate::stats::RemovalCause;
-use crate::tags::TagSnapshot;
+use crate::tags::{Strength, TagSnapshot};
 
 impl Engine {
     /// The memory half of an eviction; complete when this returns.
@@ -63,7 +63,7 @@ impl Engine {
         tracing::debug!(target: "larder::eviction", cache, ?what, "larder: an eviction");
         match what {
             Mutation::Evict(selection, progress) => self.evict(selection, progress).await,
-            Mutation::MarkStale(key) => self.outdate(key).await.map(u64::from),
+            Mutation::MarkStale(selection) => self.mark_stale(selection).await,
             Mutation::Expire(key, ttl) => self.expire(key, *ttl).await.map(u64::from),
         }
     }
@@ -78,9 +78,21 @@ impl Engine {
             Selection::Pattern(pattern) => self.evict_matching(pattern, progress).await,
             Selection::Tag(tag) => {
                 self.warn_of_undeclared(tag);
-                self.bump(tag).await.map(|()| 0)
+                self.bump(tag, Strength::Hard).await.map(|()| 0)
             }
             Selection::All => self.wipe().await.map(|()| 0),
+        }
+    }
+
+    async fn mark_stale(&self, selection: &Selection<KeyBuf>) -> Result<u64, Error> {
+        match selection {
+            Selection::Keys(key) => self.outdate(key).await.map(u64::from),
+            Selection::Pattern(pattern) => self.outdate_matching(pattern).await,
+            Selection::Tag(tag) => {
+                self.warn_of_undeclared(tag);
+                self.bump(tag, Strength::Soft).await.map(|()| 0)
+            }
+            Selection::All => self.bump_all(Strength::Soft).await.map(|()| 0),
         }
     }
 
@@ -142,24 +154,36 @@ impl Engine {
         Ok(removed.max(in_memory))
     }
 
-    async fn bump(&self, tag: &str) -> Result<(), Error> {
-        self.generations.bump_tag(tag);
-        let Some(remote) = &self.remote else { return Ok(()) };
+    async fn bump(&self, tag: &str, strength: Strength) -> Result<(), Error> {
+        self.generations.bump_tag(tag, strength);
         // A read may take the old value from the remote tier before the bump arrives there.
-        let _again = Defer(|| self.generations.bump_tag(tag));
-        let bumped = remote.evict(Selection::Tag(tag.to_owned()), None).await;
+        let _again = Defer(|| self.generations.bump_tag(tag, strength));
+        self.bump_there(Selection::Tag(tag.to_owned()), strength).await
+    }
+
+    async fn bump_all(&self, strength: Strength) -> Result<(), Error> {
+        self.generations.bump_space(strength);
+        let _again = Defer(|| self.generations.bump_space(strength));
+        self.bump_there(Selection::All, strength).await
+    }
+
+    async fn bump_there(
+        &self,
+        eviction: Selection<Vec<String>>,
+        strength: Strength,
+    ) -> Result<(), Error> {
+        let Some(remote) = &self.remote else { return Ok(()) };
+        let bumped = match strength {
+            Strength::Hard => remote.evict(eviction, None).await.map(drop),
+            Strength::Soft => remote.soften(eviction).await,
+        };
         bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
         Ok(())
     }
 
     async fn wipe(&self) -> Result<(), Error> {
-        self.generations.bump_space();
         let everything = Pattern::new("*");
-        if let Some(remote) = &self.remote {
-            let _again = Defer(|| self.generations.bump_space());
-            let bumped = remote.evict(Selection::All, None).await;
-            bumped.inspect_err(|_| self.counters.direct.remote_errors())?;
-        }
+        self.bump_all(Strength::Hard).await?;
         // From here on no reader gets an old entry; the rest frees the space.
         let (_, killed) = self.forget_matching(&everything, FenceScope::All, RemovalCause::Cleared);
         if let Some(remote) = &self.remote {

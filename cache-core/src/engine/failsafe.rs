@@ -11,6 +11,7 @@ use super::answer::{Answer, Fault, Hit};
 use super::find::{Miss, ReadPurpose};
 use super::flight::{FlightLeader, FlightResult};
 use super::handle::Engine;
+use super::life::ATTEMPTS;
 use super::lookup::source;
 use super::read_context::ReadContext;
 use crate::base::{Cached, Policy, SharedFailure, Source};
@@ -33,6 +34,29 @@ impl Engine {
         self.remote.as_ref().is_some_and(|remote| remote.fails())
     }
 
+    /// The memory tier's entry. If soft evictions have outdated it, a copy that says so replaces it first: its life tells that
+    /// it is old, and loads that failed before the eviction do not delay the next one.
+    pub(super) fn marked(&self, id: KeyId) -> Option<Stored> {
+        let memory = self.memory.as_ref()?;
+        for _ in 0..ATTEMPTS {
+            let entry = memory.get(id)?;
+            let Some(stamps) = self.generations.since_outdated(&entry.stamps) else {
+                return Some(entry);
+            };
+            let now = self.clock.now();
+            let life = entry.life.outdated(now);
+            if now >= life.keep_until {
+                return None;
+            }
+            let again = entry.again(life, stamps);
+            // The load that may run is not older than the evictions.
+            if self.fences.exchange(id, memory, (&entry, &again), false) {
+                return Some(again);
+            }
+        }
+        None
+    }
+
     /// The memory tier's entry, however old, if it carries the `tags` and may still be served. If the remote
     /// tier could not be asked, an entry without a known eviction may be served.
     pub(crate) fn fallback(
@@ -41,8 +65,7 @@ impl Engine {
         tags: Declared<'_>,
         remote_failed: bool,
     ) -> Option<Stored> {
-        let entry =
-            self.memory.as_ref()?.get(id).filter(|entry| tags.are_carried_by(&entry.stamps))?;
+        let entry = self.marked(id).filter(|entry| tags.are_carried_by(&entry.stamps))?;
         let trusted = match self.generations.check(&entry.stamps) {
             Validity::Valid => true,
             Validity::Unverified => remote_failed,

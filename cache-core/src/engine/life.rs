@@ -7,28 +7,33 @@
 //! instead.
 //!
 //! `mark_stale` is an eviction with one exception: the value stays for callers whose load fails. `expire`
-//! ends the loads in progress, which could store the entry with its old lifetime again.
+//! ends the loads in progress, which could store the entry with its old lifetime again. Marking a tag or the whole cache
+//! stale does not touch entries: see [`tags`](crate::tags).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 
 use super::evict::Defer;
 use super::failsafe::Failure;
 use super::handle::Engine;
 use crate::backend::{GENERATION_TTL, VERSION_LEN};
-use crate::base::{BackendError, BackendErrorKind, Error, Selection, Timestamp};
+use crate::base::{BackendError, BackendErrorKind, Error, Pattern, Selection, Timestamp};
 use crate::codec::Envelope;
 use crate::entry::{Erased, Freshness, Lifetime};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::{Fate, FenceScope, RevokedFence};
-use crate::remote::{Remote, Writing};
+use crate::remote::{Remote, Search, StepSink, Writing};
 use crate::stats::RemovalCause;
-use crate::tags::{Declared, TagSnapshot};
+use crate::tags::{Declared, Relation, TagSnapshot, relation};
 
 /// A value that other writers keep replacing is evicted after this many attempts.
-const ATTEMPTS: usize = 5;
+pub(super) const ATTEMPTS: usize = 5;
+
+/// How many values of a pattern are changed at the same time.
+const TOGETHER: usize = 32;
 
 /// A value of the remote tier that is neither evicted nor expired, of any type.
 pub(crate) struct RemoteEntry {
@@ -40,7 +45,7 @@ pub(crate) struct RemoteEntry {
 
 /// A change of an entry's lifetime.
 #[derive(Clone, Copy, Debug)]
-enum Mutation {
+enum LifeChange {
     /// Fresh until then, if it is fresh now.
     Until(Timestamp),
     /// Not fresh.
@@ -75,7 +80,7 @@ impl Engine {
         // If this fails or is dropped half-way, it is unknown for how long the value would be served.
         let otherwise = self.evict_otherwise(id, key.as_str(), true);
         remote.after(killed).await;
-        let changed = self.change_there(remote, key, Mutation::Until(until)).await;
+        let changed = self.change_there(remote, key.as_str(), LifeChange::Until(until)).await;
         let changed = changed.inspect_err(|_| self.counters.direct.remote_errors())?;
         otherwise.settled();
         match changed {
@@ -97,7 +102,7 @@ impl Engine {
                 return false;
             };
             let again = entry.with_life(entry.life.until(until));
-            if self.fences.exchange(id, memory, (&entry, &again)) {
+            if self.fences.exchange(id, memory, (&entry, &again), true) {
                 return true;
             }
         }
@@ -116,15 +121,15 @@ impl Engine {
         // A read may take the fresh value from the remote tier before that is changed.
         let again = Defer(|| self.forget_fresh(id));
         let eviction = Selection::Keys(vec![key.as_str().to_owned()]);
-        let there = remote.evict_or(eviction, killed, self.outdate_there(remote, key)).await;
+        let there =
+            remote.evict_or(eviction, killed, self.outdate_there(remote, key.as_str())).await;
         drop(again);
         Ok(there.inspect_err(|_| self.counters.direct.remote_errors())? || here)
     }
 
     fn outdate_here(&self, id: KeyId) -> (bool, Option<RevokedFence>) {
         let now = self.clock.now();
-        let entry = self.memory.as_ref().and_then(|memory| memory.get(id));
-        let entry = entry.filter(|entry| {
+        let entry = self.marked(id).filter(|entry| {
             entry.at(now) != Freshness::Expired && self.generations.current(&entry.stamps)
         });
         let kept = entry.as_ref().and_then(|entry| {
@@ -140,23 +145,84 @@ impl Engine {
         (there, self.fences.kill(id, FenceScope::All, self.memory.as_ref(), &fate).1)
     }
 
-    /// Ends loads, and removes memory's entry if it is fresh.
+    /// Ends loads, and removes memory's entry unless it is only kept for failed loads.
     fn forget_fresh(&self, id: KeyId) {
-        let fresh = |entry: &Erased| entry.at(self.clock.now()) == Freshness::Fresh;
+        let fresh = |entry: &Erased| self.is_served(entry);
         let fate = Fate::LeavesIf(&fresh);
         drop(self.fences.kill(id, FenceScope::Loads, self.memory.as_ref(), &fate));
     }
 
-    async fn outdate_there(
+    /// Whether callers get the entry although no load has failed.
+    fn is_served(&self, entry: &Erased) -> bool {
+        !matches!(entry.at(self.clock.now()), Freshness::Kept | Freshness::Expired)
+    }
+
+    /// Like [`outdate`](Self::outdate), for all matching keys. Returns how many values there were.
+    pub(super) async fn outdate_matching(&self, pattern: &Pattern) -> Result<u64, Error> {
+        // Loads of matching keys end first, also of keys that no tier has: what they commit before is in memory now.
+        let mut killed = self.fences.kill_matching(FenceScope::All, &|key| pattern.covers(key));
+        let mut here = 0;
+        for id in self.matching_in_memory(pattern, |_| true) {
+            let (outdated, writer) = self.outdate_here(id);
+            here += u64::from(outdated);
+            killed.extend(writer);
+        }
+        let Some(remote) = &self.remote else { return Ok(here) };
+        // A read may take a fresh value from the remote tier before that is changed.
+        let again = Defer(|| {
+            self.fences.kill_matching(FenceScope::Loads, &|key| pattern.covers(key));
+            let fresh = self.matching_in_memory(pattern, |entry| self.is_served(entry));
+            fresh.into_iter().for_each(|id| self.forget_fresh(id));
+        });
+        let eviction = Selection::Pattern(pattern.clone());
+        let there = self.outdate_matching_there(remote, pattern);
+        let there = remote.evict_or(eviction, killed, there).await;
+        drop(again);
+        Ok(there.inspect_err(|_| self.counters.direct.remote_errors())?.max(here))
+    }
+
+    fn matching_in_memory(
+        &self,
+        pattern: &Pattern,
+        counts: impl Fn(&Erased) -> bool,
+    ) -> Vec<KeyId> {
+        let mut found = Vec::new();
+        if let Some(memory) = &self.memory {
+            memory.visit(|id, entry| {
+                if pattern.covers(&entry.key) && counts(entry) {
+                    found.push(id);
+                }
+            });
+        }
+        found
+    }
+
+    /// Leases first, then values: a load in progress at the start either loses its lease, or its value is found.
+    async fn outdate_matching_there(
         &self,
         remote: &Arc<Remote>,
-        key: &KeyBuf,
-    ) -> Result<bool, BackendError> {
-        match self.change_there(remote, key, Mutation::Outdated).await? {
+        pattern: &Pattern,
+    ) -> Result<u64, BackendError> {
+        let progress = StepSink::default();
+        remote.revoke_matching(pattern, &progress).await?;
+        let (mut search, mut changed) = (Search::new(pattern), 0);
+        while let Some(found) = remote.search(&mut search, &progress).await? {
+            let outdate = |key: String| async move { self.outdate_there(remote, &key).await };
+            let mut outdated = stream::iter(found).map(outdate).buffer_unordered(TOGETHER);
+            while let Some(outdated) = outdated.next().await {
+                changed += u64::from(outdated?);
+            }
+        }
+        remote.tell_of_pattern(pattern).await?;
+        Ok(changed)
+    }
+
+    async fn outdate_there(&self, remote: &Arc<Remote>, key: &str) -> Result<bool, BackendError> {
+        match self.change_there(remote, key, LifeChange::Outdated).await? {
             Changed::Yes => Ok(true),
             // Even if there is no value, this ends the loads of other processes.
             changed => {
-                remote.remove(key.as_str()).await?;
+                remote.remove(key).await?;
                 Ok(changed == Changed::Evict)
             }
         }
@@ -166,20 +232,21 @@ impl Engine {
     async fn change_there(
         &self,
         remote: &Arc<Remote>,
-        key: &KeyBuf,
-        change: Mutation,
+        key: &str,
+        change: LifeChange,
     ) -> Result<Changed, BackendError> {
         for _ in 0..ATTEMPTS {
-            let Some(lying) = self.lying(remote, key.as_str()).await? else {
+            let Some(lying) = self.lying(remote, key).await? else {
                 return Ok(Changed::Nothing);
             };
-            if matches!(change, Mutation::Until(_)) && self.clock.now() >= lying.life.fresh_until {
+            if matches!(change, LifeChange::Until(_)) && self.clock.now() >= lying.life.fresh_until
+            {
                 return Ok(Changed::Nothing);
             }
-            let Some(writing) = self.changed(remote, key.as_str(), &lying, change) else {
+            let Some(writing) = self.changed(remote, key, &lying, change) else {
                 return Ok(Changed::Evict);
             };
-            match remote.replace(key.as_str(), lying.mark, writing).await {
+            match remote.replace(key, lying.mark, writing).await {
                 Ok(true) => return Ok(Changed::Yes),
                 Ok(false) => {}
                 Err(error) if error.kind() == BackendErrorKind::Unsupported => break,
@@ -195,12 +262,12 @@ impl Engine {
         remote: &Remote,
         key: &str,
         lying: &RemoteEntry,
-        change: Mutation,
+        change: LifeChange,
     ) -> Option<Writing> {
         let now = self.clock.now();
         let life = match change {
-            Mutation::Until(until) => lying.life.until(until),
-            Mutation::Outdated => lying.life.outdated(now),
+            LifeChange::Until(until) => lying.life.until(until),
+            LifeChange::Outdated => lying.life.outdated(now),
         };
         if now >= life.keep_until {
             return None;
@@ -232,9 +299,15 @@ impl Engine {
             false => remote.learn(&tags, GENERATION_TTL, &self.generations).await?.tags,
         };
         let Some(life) = self.life_of(&envelope, &value) else { return Ok(None) };
-        let usable = envelope.space == found.space
-            && envelope.tags.iter().map(|(_, seen)| *seen).eq(current);
-        Ok(usable.then_some(RemoteEntry { bytes, mark, envelope, life }))
+        let seen = envelope.tags.iter().map(|(_, seen)| *seen);
+        let pairs = seen.zip(current).chain([(envelope.space, found.space)]);
+        let now = self.clock.now();
+        let life = match relation(pairs) {
+            Relation::Current => life,
+            Relation::Outdated => life.outdated(now),
+            Relation::Evicted => return Ok(None),
+        };
+        Ok((now < life.keep_until).then_some(RemoteEntry { bytes, mark, envelope, life }))
     }
 }
 

@@ -361,14 +361,18 @@ impl Engine {
         }
         let stamps = stamps_of(stamps, envelope, ticket, names == known);
         let Some(life) = self.life_of(envelope, value) else { return Ok(nothing) };
-        let usable = envelope.space == space
+        let read = self.clock.now();
+        let (life, stamps) = match self.generations.since_outdated(&stamps) {
+            Some(since) => (life.outdated(read), since),
+            None if envelope.space == space && self.generations.current(&stamps) => (life, stamps),
+            None => return Ok(nothing),
+        };
+        let usable = read < life.keep_until
             && request.declared().are_carried_by(&stamps)
-            && self.generations.current(&stamps)
             && !scope::hides(self, request, &stamps);
         if !usable {
             return Ok(nothing);
         }
-        let read = self.clock.now();
         let life = life.confirmed_for(self.memory_ttl(&request.policy), read);
         let frame = EntryHeader { life, stamps, key: request.key.as_str().into(), read };
         let entry = opened.decode(frame);

@@ -12,13 +12,21 @@ use crate::stats::log_failure;
 pub(crate) enum Mutation {
     /// Ends values. Steps of a pattern's eviction are reported to the sink.
     Evict(Selection<KeyBuf>, StepSink),
-    /// Makes a value stale: it is kept for callers whose load fails.
-    MarkStale(KeyBuf),
+    /// Makes values stale: they are kept for callers whose load fails.
+    MarkStale(Selection<KeyBuf>),
     /// Ends nothing, unless the time is zero: the entry is fresh for this long, or without limit.
     Expire(KeyBuf, Option<Duration>),
 }
 
 impl Mutation {
+    /// The same change, which only makes values stale. A change of a life stays as it is.
+    pub(crate) fn softened(self) -> Self {
+        match self {
+            Self::Evict(selection, _) => Self::MarkStale(selection),
+            other => other,
+        }
+    }
+
     /// The eviction of one key.
     pub(crate) fn evict(key: KeyBuf) -> Self {
         Selection::Keys(key).into()

@@ -14,7 +14,12 @@ impl Engine {
         if entry.at(now) == Freshness::Expired {
             return Some(RemovalCause::Expired);
         }
-        (!self.generations.current(&entry.stamps)).then_some(RemovalCause::Tag)
+        if self.generations.current(&entry.stamps) {
+            return None;
+        }
+        let soft = self.generations.since_outdated(&entry.stamps).is_some();
+        let kept = soft && now < entry.life.outdated(now).keep_until;
+        (!kept).then_some(RemovalCause::Tag)
     }
 
     /// Removes all dead entries; returns how many.

@@ -140,7 +140,7 @@ impl TenantPrefix {
             Mutation::Evict(selection, progress) => {
                 Mutation::Evict(self.select(selection), progress)
             }
-            Mutation::MarkStale(key) => Mutation::MarkStale(self.key(key)),
+            Mutation::MarkStale(selection) => Mutation::MarkStale(self.select(selection)),
             Mutation::Expire(key, ttl) => Mutation::Expire(self.key(key), ttl),
         }
     }

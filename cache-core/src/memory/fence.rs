@@ -256,20 +256,21 @@ impl Fences {
         (left, fence.map(RevokedFence))
     }
 
-    /// Replaces `entry` by `again`, if `entry` is still current, and ends the loads of the key, which could
-    /// store the old state. If an eviction has removed the entry meanwhile, nothing is stored.
+    /// Replaces `entry` by `again`, if `entry` is still current. If an eviction has removed the entry meanwhile,
+    /// nothing is stored. If `ends_loads`, the loads of the key end, because they could store the old state.
     pub(crate) fn exchange(
         &self,
         id: KeyId,
         memory: &MemoryTier,
         (entry, again): (&Stored, &Stored),
+        ends_loads: bool,
     ) -> bool {
         let weighed = memory.weigh(again);
         let shard = self.shard(id);
         let held = memory.get(id);
         let same = held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
         let gone = same.then(|| {
-            if let Some(fence) = shard.get(&id) {
+            if let Some(fence) = shard.get(&id).filter(|_| ends_loads) {
                 fence.end(FenceScope::Loads);
             }
             memory.insert(&InsertPermit(PhantomData), id, weighed)

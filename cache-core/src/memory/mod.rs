@@ -312,6 +312,11 @@ impl MemoryTier {
         });
     }
 
+    /// Shows all entries.
+    pub(crate) fn visit(&self, mut show: impl FnMut(KeyId, &Stored)) {
+        self.engine().visit(&mut |id, entry| show(id, entry));
+    }
+
     /// Whether a scan could find dead entries; see [`schedule::Schedule::is_due`].
     pub(crate) fn is_due(&self, now: Timestamp, changes: u64, loading: bool) -> bool {
         self.schedule.is_due(now, changes, loading)

@@ -13,12 +13,14 @@ pub(crate) struct BusMessage {
     pub(crate) evicted: Selection<Vec<String>>,
     /// The new generation of the tag or of the namespace; zero for keys and patterns, which have none.
     pub(crate) generation: u64,
+    /// Whether the entries of the tag or of the namespace are only stale.
+    pub(crate) soft: bool,
 }
 
 impl From<Selection<Vec<String>>> for BusMessage {
     /// The eviction of keys or of a pattern.
     fn from(evicted: Selection<Vec<String>>) -> Self {
-        Self { evicted, generation: 0 }
+        Self { evicted, generation: 0, soft: false }
     }
 }
 

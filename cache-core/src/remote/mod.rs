@@ -17,5 +17,5 @@ pub(crate) use bus::{BusEnvelope, BusMessage};
 pub(crate) use pending::Attempt;
 pub use progress::EvictionProgress;
 pub(crate) use progress::{StepQueue, StepSink};
-pub(crate) use requests::{Arrived, Committing, Found, LeaseQuestion, Remote, Writing};
+pub(crate) use requests::{Arrived, Committing, Found, LeaseQuestion, Remote, Search, Writing};
 pub(crate) use retry_log::RetryLog;

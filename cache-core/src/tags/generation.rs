@@ -4,13 +4,58 @@
 //! `clear` increments the generation of the namespace, which acts as a tag of every entry. The *epoch* says
 //! whether the memory tier can be trusted: it is odd while the bus link, which brings the evictions of other
 //! processes, is down, and increases when the link comes back.
+//!
+//! A *soft* eviction takes the next number of the generation's [series](crate::backend::SERIES): entries of the
+//! same series are only outdated, and can still replace a failed load. Hits compare numbers for equality only.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use super::order::Evicted;
 use super::trust::{Answered, Asked, Now};
+use crate::backend::SERIES;
 use crate::base::{AtomicU64, Mutex, Ordering, Timestamp};
+
+/// This process's counts of evictions are sums: soft ones count in the lower half, the others in the upper half.
+/// (Too many soft ones count as one of the others.)
+const HARD: u64 = 1 << 32;
+
+/// How an eviction ends entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strength {
+    /// They must not be used any more.
+    Hard,
+    /// They are stale, and can replace a failed load.
+    Soft,
+}
+
+impl Strength {
+    fn count(self) -> u64 {
+        match self {
+            Self::Hard => HARD,
+            Self::Soft => 1,
+        }
+    }
+}
+
+/// What has happened to entries since a generation that they saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Relation {
+    Current,
+    /// Soft evictions only.
+    Outdated,
+    Evicted,
+}
+
+/// What has happened to an entry, from the generations that it saw and the current ones.
+pub(crate) fn relation(pairs: impl Iterator<Item = (u64, u64)>) -> Relation {
+    let of = |(seen, now): (u64, u64)| match seen == now {
+        true => Relation::Current,
+        false if seen / SERIES == now / SERIES && seen < now => Relation::Outdated,
+        false => Relation::Evicted,
+    };
+    pairs.map(of).max().unwrap_or(Relation::Current)
+}
 
 /// A tag's current generation, shared with the entries that carry the tag: a hit validates each tag with one
 /// load and no lookup.
@@ -46,9 +91,13 @@ impl TagSnapshot {
         tags.enumerate().all(|(at, tag)| same(at, tag) || any(tag))
     }
 
-    /// The newest of the fleet's generations.
+    /// How new the fleet's generations are: a number that grows with each eviction of one of them. A soft eviction does not
+    /// make a generation the newest, so the places in the series are added up.
     pub(crate) fn newest(&self) -> u64 {
-        self.tags.iter().fold(self.space, |newest, (_, seen)| newest.max(*seen))
+        let seen = || self.tags.iter().map(|(_, seen)| *seen).chain([self.space]);
+        let series = seen().fold(0, |newest: u64, seen| newest.max(seen / SERIES));
+        let places = seen().fold(0, |sum: u64, seen| sum.saturating_add(seen % SERIES));
+        series.saturating_mul(SERIES).saturating_add(places.min(SERIES - 1))
     }
 }
 
@@ -189,28 +238,28 @@ impl Generations {
     /// Applies a `clear` by another process. Like [`learn_space`](Self::learn_space), but also ends entries
     /// that were loaded without asking for the generation, even if this process has learnt the generation
     /// meanwhile.
-    pub(crate) fn heed_space(&self, generation: u64) {
+    pub(crate) fn heed_space(&self, generation: u64, strength: Strength) {
         self.learn_space(generation);
-        self.bump_space();
+        self.bump_space(strength);
     }
 
     /// Applies another process's eviction of a tag, like [`heed_space`](Self::heed_space).
-    pub(crate) fn heed_tag(&self, name: &str, generation: u64) {
+    pub(crate) fn heed_tag(&self, name: &str, generation: u64, strength: Strength) {
         self.learn_tag(name, generation);
-        self.bump_tag(name);
+        self.bump_tag(name, strength);
     }
 
     /// Ends all entries that carry the tag.
-    pub(crate) fn bump_tag(&self, name: &str) {
+    pub(crate) fn bump_tag(&self, name: &str, strength: Strength) {
         let tag = self.tag(name);
-        tag.moved.fetch_add(1, Ordering::AcqRel);
+        tag.moved.fetch_add(strength.count(), Ordering::AcqRel);
         tag.evicted.now();
         self.changed();
     }
 
     /// Ends all entries.
-    pub(crate) fn bump_space(&self) {
-        self.moved.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn bump_space(&self, strength: Strength) {
+        self.moved.fetch_add(strength.count(), Ordering::AcqRel);
         self.evicted.now();
         self.changed();
     }
@@ -262,6 +311,26 @@ impl Generations {
             && stamps.tags.iter().all(|(tag, seen)| tag.generation.load(Ordering::Acquire) == *seen)
     }
 
+    /// The current generations, for an entry that only soft evictions have outdated. None if the entry is current,
+    /// or was evicted. An eviction that comes later is visible in the result.
+    #[cold]
+    pub(crate) fn since_outdated(&self, stamps: &TagSnapshot) -> Option<TagSnapshot> {
+        let space = self.space.load(Ordering::Acquire);
+        let tags: Box<[_]> = stamps
+            .tags
+            .iter()
+            .map(|(tag, _)| (Arc::clone(tag), tag.generation.load(Ordering::Acquire)))
+            .collect();
+        let moved = self.moved_with(stamps);
+        let seen = stamps.tags.iter().map(|(_, seen)| *seen);
+        let pairs = seen.zip(tags.iter().map(|(_, now)| *now)).chain([(stamps.space, space)]);
+        let relation = relation(pairs);
+        let moved_softly = moved.wrapping_sub(stamps.moved) < HARD;
+        let is_same = relation == Relation::Current && moved == stamps.moved;
+        let outdated = relation != Relation::Evicted && moved_softly && !is_same;
+        outdated.then_some(TagSnapshot { tags, space, moved, epoch: stamps.epoch })
+    }
+
     /// Like [`current`](Self::current), for a load that began before the fleet's generations were known: a
     /// generation that becomes known is not an eviction. A load that began before the link was lost or came
     /// back may have missed an eviction, so it does not count.
@@ -276,12 +345,15 @@ impl Generations {
     /// Whether this process evicted neither the namespace nor one of the tags since the stamps were taken.
     #[inline]
     pub(crate) fn unmoved(&self, stamps: &TagSnapshot) -> bool {
+        self.moved_with(stamps) == stamps.moved
+    }
+
+    /// This process's own evictions of the namespace and of all the tags, summed up.
+    #[inline]
+    fn moved_with(&self, stamps: &TagSnapshot) -> u64 {
         let space = self.moved.load(Ordering::Acquire);
-        stamps
-            .tags
-            .iter()
-            .fold(space, |sum, (tag, _)| sum.wrapping_add(tag.moved.load(Ordering::Acquire)))
-            == stamps.moved
+        let sum = |sum: u64, tag: &Tag| sum.wrapping_add(tag.moved.load(Ordering::Acquire));
+        stamps.tags.iter().fold(space, |moved, (tag, _)| sum(moved, tag))
     }
 
     /// Makes every entry unverified, because a message was not understood. The link stays as it is.

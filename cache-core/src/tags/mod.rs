@@ -18,7 +18,7 @@ mod trust;
 
 pub(crate) use declared::Declared;
 pub use declared::Tags;
-pub(crate) use generation::{Generations, TagSnapshot, Validity};
+pub(crate) use generation::{Generations, Relation, Strength, TagSnapshot, Validity, relation};
 pub(crate) use length::bounded;
 pub(crate) use order::{Evicted, tick};
 pub use subject::event_tag;

@@ -12,8 +12,8 @@ use crate::subject::Subject;
 
 const GRAMMAR: Grammar = Grammar {
     known: &[
-        "key", "keys", "pattern", "tags", "model", "op", "events", "all", "before", "on", "when",
-        "cache", "crate",
+        "key", "keys", "pattern", "tags", "model", "op", "events", "all", "soft", "before", "on",
+        "when", "cache", "crate",
     ],
     targets: true,
 };
@@ -29,6 +29,7 @@ pub(crate) struct Args {
     pub(crate) subject: Option<Subject>,
     pub(crate) events: Vec<Type>,
     pub(crate) all: bool,
+    pub(crate) soft: bool,
     pub(crate) before: bool,
     pub(crate) outcome: Outcome,
     pub(crate) cache: CacheChoice,
@@ -47,6 +48,7 @@ impl Args {
             subject: Subject::take(&mut options, errors),
             events: options.types("events"),
             all: options.flag("all", errors).is_some(),
+            soft: options.flag("soft", errors).is_some(),
             before: options.flag("before", errors).is_some(),
             outcome: Outcome::take(&mut options, errors),
             cache: cache_choice(&mut options, errors),

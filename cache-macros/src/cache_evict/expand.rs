@@ -29,10 +29,13 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             enum __LarderHere {}
         )
     });
+    let softened = (model.soft && !model.early.is_empty())
+        .then(|| mixed!(let __larder_evictions = __larder_evictions.soft();));
     let inside = mixed! {
         #here
         let __larder_evictions = #start #held;
         #(let __larder_evictions = __larder_evictions #early;)*
+        #softened
         #rest
     };
     wrap(&model.function, &inside)
@@ -84,7 +87,8 @@ fn decide(model: &Model, kept: &Kept) -> Option<TokenStream> {
         return None;
     }
     let late = model.late.iter().map(|target| step(model, target));
-    let late = mixed!(__larder_evictions #(#late)*);
+    let soft = (model.soft && !model.late.is_empty()).then(|| mixed!(.soft()));
+    let late = mixed!(__larder_evictions #(#late)* #soft);
     let names = kept.after();
     let list = match model.outcome.on_ok() {
         true => {

@@ -30,6 +30,8 @@ pub(crate) struct Model {
     pub(crate) root: Root,
     pub(crate) cache: CacheChoice,
     pub(crate) before: bool,
+    /// Whether the values are kept for failed loads.
+    pub(crate) soft: bool,
     pub(crate) outcome: Outcome,
     /// The targets that are known before the body runs.
     pub(crate) early: Vec<Evict>,
@@ -68,6 +70,7 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
         root: args.root,
         cache: args.cache,
         before: args.before,
+        soft: args.soft,
         outcome: args.outcome,
         early,
         late,

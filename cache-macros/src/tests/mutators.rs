@@ -4,6 +4,72 @@ use super::{check, check_method, expect, quote};
 use crate::{cache_evict, cache_put};
 
 #[test]
+fn soft_evictions() {
+    check(
+        cache_evict::expand,
+        quote!(tags = ["users"], key = "user:{result.id}", soft),
+        quote! {
+            async fn rename(id: u64) -> Result<User, DbError> {
+                rename_now(id).await
+            }
+        },
+        &expect![[r##"
+            #[allow(clippy::must_use_candidate)]
+            async fn rename(id: u64) -> Result<User, DbError> {
+                let _ = &id;
+                enum __LarderHere {}
+                let __larder_evictions = ::larder::__private::Evictions::new();
+                let __larder_evictions = __larder_evictions
+                    .tag({
+                        let mut __larder_key = ::larder::__private::KeyBuf::new();
+                        __larder_key.literal("users");
+                        __larder_key
+                    });
+                let __larder_evictions = __larder_evictions.soft();
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
+                let __larder_output = async move {
+                    if false {
+                        return ::larder::__private::typed::<Result<User, DbError>>();
+                    }
+                    { rename_now(id).await }
+                }
+                    .await;
+                let __larder_evictions = match ::larder::__private::Shape::value(
+                    {
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
+                        (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
+                    },
+                    &__larder_output,
+                ) {
+                    ::core::option::Option::Some(result) => {
+                        __larder_evictions
+                            .key_around::<
+                                __LarderHere,
+                                _,
+                            >(
+                                {
+                                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                    let mut __larder_key = ::larder::__private::KeyBuf::new();
+                                    __larder_key.literal("user:");
+                                    (&::larder::__private::Field(&result.id))
+                                        .push(&mut __larder_key);
+                                    __larder_key
+                                },
+                                || {},
+                            )
+                            .soft()
+                    }
+                    ::core::option::Option::None => __larder_evictions,
+                };
+                __larder_evictions.run().await;
+                __larder_output
+            }
+        "##]],
+    );
+}
+
+#[test]
 fn evict_calls_keys_patterns_and_tags() {
     check(
         cache_evict::expand,

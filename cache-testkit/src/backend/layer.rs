@@ -208,6 +208,10 @@ impl<B: Backend, L: Layer> Backend for Layered<B, L> {
         self.layer.around(Operation::Bump, owned(&[key]), self.backend.bump(key))
     }
 
+    fn bump_softly<'a>(&'a self, key: &'a str) -> BackendResult<'a, u64> {
+        self.layer.around(Operation::Bump, owned(&[key]), self.backend.bump_softly(key))
+    }
+
     fn scan<'a>(&'a self, pattern: &'a Pattern, cursor: u64) -> BackendResult<'a, ScanPage> {
         let next = self.backend.scan(pattern, cursor);
         self.layer.around(Operation::Scan, vec![pattern.to_string()], next)

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cache_core::SERIES;
+
 use super::{Suite, together};
 
 /// Long enough that no generation expires, however slow the machine is.
@@ -97,6 +99,24 @@ impl Suite<'_> {
         let newer = self.bump(&key).await;
         assert!(newer > new, "each bump increments the generation: {new} to {newer}");
         assert_eq!(self.generation(&key).await, newer, "the new generation is read");
+    }
+
+    pub(super) async fn bumps_begin_series(&self) {
+        let (key, lost) = (self.key("series"), self.key("series-lost"));
+        let (old, new) = (self.generation(&key).await, self.bump(&key).await);
+        assert!(new / SERIES > old / SERIES, "a bump begins a new series: {old} to {new}");
+        let first = self.generation(&lost).await;
+        self.backend.remove(&[&lost], None).await.expect("remove");
+        let again = self.generation(&lost).await;
+        assert_ne!(
+            first / SERIES,
+            again / SERIES,
+            "a generation that is created begins a new series"
+        );
+        let soft = self.backend.bump_softly(&key).await.expect("bump_softly");
+        assert!(soft > new, "a soft bump increments the generation: {new} to {soft}");
+        assert_eq!(self.generation(&key).await, soft, "the new generation is read");
+        assert!(self.bump(&key).await / SERIES > soft / SERIES, "a bump ends the series");
     }
 
     pub(super) async fn bumps_are_atomic(&self) {

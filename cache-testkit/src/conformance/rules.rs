@@ -131,6 +131,7 @@ macro_rules! __larder_rules {
             prolonged_generations_stay
             prolonging_brings_no_generation_back
             bumps_move_on
+            bumps_begin_series
             bumps_are_atomic
             scans_every_key
             scans_patterns_literally

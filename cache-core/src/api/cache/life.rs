@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::base::{Error, Expiry, PLAIN, PolicyRef};
+use crate::base::{Error, Expiry, PLAIN, Pattern, PolicyRef, Selection};
 use crate::engine::{Cache, Mutation, Request};
 use crate::key::KeyBuf;
+use crate::tags::bounded;
 
 impl Cache {
     /// Returns how long the entry of a key stays fresh, for any type; `None` if there is no fresh one. With a
@@ -91,9 +92,8 @@ impl Cache {
     /// others, whose memory tiers follow; and a [`transaction`](crate::transaction()) holds it until the
     /// commit. A `stale` window does not apply: the value is only served if there is no better one.
     ///
-    /// For many values, iterate over their [`keys`](Self::keys); loads of keys without a value continue.
-    /// There is no such operation for a tag: evicting a tag increments one number and does not reach the
-    /// entries, so nothing is kept.
+    /// For many values: [`mark_tag_stale`](Self::mark_tag_stale), [`mark_pattern_stale`](Self::mark_pattern_stale) and
+    /// [`mark_all_stale`](Self::mark_all_stale).
     ///
     /// ```
     /// # use cache_core as larder;
@@ -117,6 +117,65 @@ impl Cache {
     /// The remote tier failed. In that case, and if the future is dropped half-way, this process evicts the
     /// value from the tier before it uses the tier again.
     pub async fn mark_stale(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
-        Ok(self.engine.invalidate(Mutation::MarkStale(self.own(key))).await? > 0)
+        Ok(self.engine.invalidate(Mutation::MarkStale(Selection::Keys(self.own(key)))).await? > 0)
+    }
+
+    /// Makes all values with the tag old but keeps them for the fail-safe, in every process: what
+    /// [`mark_stale`](Self::mark_stale) does for a key, as one increment for any number of values. A value is kept to the
+    /// end of its own window at most.
+    ///
+    /// A later [`evict_tag`](Self::evict_tag) ends the values. A custom [`Backend`](crate::Backend) without
+    /// [`bump_softly`](crate::Backend::bump_softly) evicts them.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Policy};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let rates = Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(3600));
+    /// let cache = Cache::builder().build()?;
+    /// cache.entry("rates:eur").policy(rates).tag("bank").insert(1.08f64).await?;
+    /// cache.mark_tag_stale("bank").await?;
+    ///
+    /// assert_eq!(cache.get::<f64>("rates:eur").await?, None);
+    /// let load = || async { Err::<f64, _>("the bank is closed") };
+    /// assert_eq!(cache.entry("rates:eur").policy(rates).tag("bank").or_load(load).await, Ok(1.08));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`mark_stale`](Self::mark_stale).
+    pub async fn mark_tag_stale(&self, tag: &str) -> Result<(), Error> {
+        let tag = Selection::Tag(bounded(tag).into_owned());
+        self.engine.invalidate(Mutation::MarkStale(tag)).await.map(drop)
+    }
+
+    /// Makes all values whose keys match (`*` is a wildcard) old but keeps them for the fail-safe: what
+    /// [`mark_stale`](Self::mark_stale) does for a key. Returns how many values there were, as far as the tiers know.
+    ///
+    /// It searches all keys of the remote tier, as [`evict_pattern`](Self::evict_pattern) does, and reads and writes each
+    /// value that matches. Marking a tag takes one operation.
+    ///
+    /// # Errors
+    /// As [`mark_stale`](Self::mark_stale), for all matching keys.
+    pub async fn mark_pattern_stale(&self, pattern: impl Into<Pattern>) -> Result<u64, Error> {
+        let pattern = Selection::Pattern(self.own_pattern(pattern));
+        self.engine.invalidate(Mutation::MarkStale(pattern)).await
+    }
+
+    /// Makes all values of this cache's namespace old but keeps them for the fail-safe, in every process; for a
+    /// [tenant](Self::tenant), all values of the tenant. As [`mark_tag_stale`](Self::mark_tag_stale).
+    ///
+    /// # Errors
+    /// As [`mark_stale`](Self::mark_stale).
+    pub async fn mark_all_stale(&self) -> Result<(), Error> {
+        let all = Mutation::MarkStale(Selection::All);
+        let all = match self.prefix() {
+            Some(prefix) => prefix.narrow(all),
+            None => all,
+        };
+        self.engine.invalidate(all).await.map(drop)
     }
 }

@@ -131,4 +131,16 @@ impl<P> CacheEntry<'_, P> {
         let (request, _) = self.plan(None, tenant.as_ref());
         Ok(engine.invalidate(Mutation::evict(request.key)).await? > 0)
     }
+
+    /// Makes the value old but keeps it for the fail-safe: see [`Cache::mark_stale`](crate::Cache::mark_stale). Returns
+    /// whether there was a value.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub async fn mark_stale(mut self) -> Result<bool, Error> {
+        let engine = &self.cache.engine;
+        let tenant = self.tenant.take().transpose()?;
+        let (request, _) = self.plan(None, tenant.as_ref());
+        Ok(engine.invalidate(Mutation::evict(request.key).softened()).await? > 0)
+    }
 }

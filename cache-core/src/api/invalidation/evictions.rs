@@ -119,6 +119,11 @@ impl Evictions {
         self.map(Invalidation::all)
     }
 
+    /// Keeps the values of all targets so far for failed loads.
+    pub fn soft(self) -> Self {
+        self.map(Invalidation::soft)
+    }
+
     /// Tries everything, in order, and returns the first failure.
     pub(crate) async fn carry_out(mut self) -> Result<(), Error> {
         if self.held {

@@ -2,7 +2,7 @@
 
 use super::evictions::Evictions;
 use crate::base::{Error, Pattern, Selection};
-use crate::call::{CacheRef, Evict, EvictTarget, IntoCache};
+use crate::call::{CacheRef, EvictTarget, IntoCache};
 use crate::engine::{Cache, Mutation};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
@@ -155,10 +155,29 @@ impl Invalidation {
     /// Adds the entry of a call of a cached function, in that function's cache: `get_user(&db, 7)`, or
     /// `call!(fib(40))` for a sync function. The call is not run.
     pub fn call(mut self, call: impl EvictTarget) -> Self {
-        for Evict { target, mut key, .. } in call.evict_targets() {
-            key.seal();
-            self.steps.push((Place::At(target), Mutation::evict(key)));
+        for mut evict in call.evict_targets() {
+            evict.key.seal();
+            let what = evict.mutation();
+            self.steps.push((Place::At(evict.target), what));
         }
+        self
+    }
+
+    /// Makes all targets of the list so far soft: their values become old but are kept for the fail-safe, as
+    /// [`Cache::mark_stale`] does.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Invalidation};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let cache = Cache::builder().build()?;
+    /// Invalidation::new().cache(&cache).tag("prices").pattern("offer:*").soft().run().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn soft(mut self) -> Self {
+        self.steps = self.steps.into_iter().map(|(place, what)| (place, what.softened())).collect();
         self
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::base::{Error, Expiry, Pattern, Policy, PolicyRef};
+use crate::base::{Error, Expiry, Pattern, Policy, PolicyRef, Selection};
 use crate::call::{Once, Owned};
 use crate::codec::RemoteValue;
 use crate::engine::{Cache, Mutation, Request, Trace};
@@ -298,7 +298,11 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     /// # Errors
     /// As [`Cache::mark_stale`].
     pub async fn mark_stale(&self, id: &K) -> Result<bool, Error> {
-        Ok(self.cache.engine.invalidate(Mutation::MarkStale(self.cache.own(self.buf(id)))).await?
+        Ok(self
+            .cache
+            .engine
+            .invalidate(Mutation::MarkStale(Selection::Keys(self.cache.own(self.buf(id)))))
+            .await?
             > 0)
     }
 

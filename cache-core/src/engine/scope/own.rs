@@ -75,9 +75,8 @@ impl OwnValue {
     fn is_ended_by(&self, what: &Mutation) -> bool {
         let key = &*self.entry.key;
         let selection = match what {
-            Mutation::MarkStale(evicted) => return evicted.as_str() == key,
             Mutation::Expire(..) => return false,
-            Mutation::Evict(selection, _) => selection,
+            Mutation::Evict(selection, _) | Mutation::MarkStale(selection) => selection,
         };
         match selection {
             Selection::Keys(evicted) => evicted.as_str() == key,

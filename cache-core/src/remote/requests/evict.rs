@@ -10,6 +10,7 @@ use crate::remote::bus::BusMessage;
 use crate::remote::pending::{Attempt, RemoteEviction};
 use crate::remote::progress::StepSink;
 use crate::stats::Change;
+use crate::tags::Strength;
 
 /// The most serious of several failures: one of the whole tier, if there is any.
 pub(crate) fn worst<'a>(
@@ -63,14 +64,23 @@ impl Remote {
     pub(crate) async fn evict_or<T>(
         &self,
         eviction: RemoteEviction,
-        writer: Option<RevokedFence>,
+        writers: impl IntoIterator<Item = RevokedFence>,
         instead: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        let mut attempt = self.pending.attempt(eviction, writer.into_iter().collect());
+        let mut attempt = self.pending.attempt(eviction, writers.into_iter().collect());
         self.let_write(&mut attempt, self.clock.now().after(PATIENCE)).await;
         let done = instead.await?;
         attempt.settled();
         Ok(done)
+    }
+
+    /// Makes the entries of a tag or of the namespace stale. If that fails, or the future is dropped, their eviction
+    /// becomes pending.
+    pub(crate) async fn soften(&self, eviction: RemoteEviction) -> Result<(), BackendError> {
+        let soften = Box::pin(self.tried(self.bump(&eviction, Strength::Soft)));
+        let done = self.evict_or(eviction.clone(), None, soften).await;
+        self.signals.tell_changes();
+        done.map(drop)
     }
 
     /// Like [`evict`](Self::evict), for values that are already dead and only take up space. Evictions for an
@@ -134,18 +144,35 @@ impl Remote {
         match eviction.clone() {
             Selection::Keys(keys) => self.remove_now(keys, attempt).await,
             Selection::Pattern(pattern) => self.remove_matching_now(&pattern, &progress).await,
-            Selection::Tag(tag) => {
-                let place = self.tag_key(&tag);
-                let generation = self.bump_now(&place, Selection::Tag(tag.clone())).await?;
-                self.generations.learn_tag(&tag, generation);
-                Ok(generation)
-            }
-            Selection::All => {
-                let generation = self.bump_now(&self.space_key(), Selection::All).await?;
-                self.generations.learn_space(generation);
-                Ok(generation)
+            eviction @ (Selection::Tag(_) | Selection::All) => {
+                self.bump(&eviction, Strength::Hard).await
             }
         }
+    }
+
+    /// Increments the generation of a tag or of the namespace. This process learns it only here: it ignores bus
+    /// messages about its own evictions. Keys and patterns have no generation.
+    async fn bump(
+        &self,
+        eviction: &RemoteEviction,
+        strength: Strength,
+    ) -> Result<u64, BackendError> {
+        let place = match eviction {
+            Selection::Tag(tag) => self.tag_key(tag),
+            Selection::All => self.space_key(),
+            Selection::Keys(_) | Selection::Pattern(_) => return Ok(0),
+        };
+        let generation = match strength {
+            Strength::Hard => self.backend.bump(&place).await?,
+            Strength::Soft => self.backend.bump_softly(&place).await?,
+        };
+        let (evicted, soft) = (eviction.clone(), strength == Strength::Soft);
+        self.tell(BusMessage { evicted, generation, soft }).await?;
+        match eviction {
+            Selection::Tag(tag) => self.generations.learn_tag(tag, generation),
+            _ => self.generations.learn_space(generation),
+        }
+        Ok(generation)
     }
 
     /// Removes keys. The keys that could not be removed stay in `attempt`.
@@ -168,17 +195,5 @@ impl Remote {
         });
         attempt.left(keys);
         Err(error)
-    }
-
-    /// Increments a generation and returns it. This process learns it only here: it ignores bus messages
-    /// about its own evictions.
-    async fn bump_now(
-        &self,
-        place: &str,
-        evicted: Selection<Vec<String>>,
-    ) -> Result<u64, BackendError> {
-        let generation = self.backend.bump(place).await?;
-        self.tell(BusMessage { evicted, generation }).await?;
-        Ok(generation)
     }
 }

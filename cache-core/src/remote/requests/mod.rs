@@ -10,6 +10,7 @@ mod write;
 
 use evict::worst;
 pub(crate) use lease::LeaseQuestion;
+pub(crate) use pattern::Search;
 pub(crate) use read::{Arrived, Found};
 pub(crate) use write::{Committing, Writing};
 
