@@ -421,6 +421,11 @@ exit $failed
 #   change-                              p2_changes
 #   again-promoted-meanwhile             p2_overtaken_writes::an_old_value_read_during_a_put_does_not_stay
 #
+# The simulation and the promises do not fail, another suite does:
+#
+#   trust-ends, trust-ends-with-the-link  behavior: trusted_tags::without_the_bus_each_read_requests_the_generations
+#   key-in-a-scope-is-no-hit              macros: models::events_of_a_transaction_wait_for_its_commit
+#
 # No test fails:
 #
 # - `life-ends-the-lease`: the notice of the change also ends the other process's load. The lease matters only for a process
@@ -442,7 +447,5 @@ exit $failed
 # - `trust-ends-with-an-eviction`: no history of 1,000 seeds has this, nor does `tests/behavior/trusted_tags.rs`. This process's
 #   own evictions and the notices of other processes bring the new generation. The count matters if the eviction did not reach
 #   the store; it is then pending, and pending evictions end the trust as well.
-# - `trust-ends`, `trust-ends-with-the-link`: `trusted_tags::without_the_bus_each_read_requests_the_generations` in tests/behavior
-#   fails, the simulation and the promises do not.
 # - `again-clear`: the following steps of a `clear` also empty memory and end the loads. It matters if the remote half fails,
 #   and then the pending eviction is carried out before the tier is used again. No test tries this.
