@@ -9,7 +9,7 @@ pub use crate::base::{
 };
 pub use crate::call::Rules;
 pub use crate::call::{
-    Background, Captures, Directed, Fetch, Known, Load, awaited, ttl, wait, wait_blocking,
+    Background, Directed, Fetch, Known, Load, awaited, ttl, wait, wait_blocking,
 };
 pub use crate::call::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,

@@ -6,8 +6,8 @@ use syn::Type;
 
 use crate::crate_path::Root;
 use crate::errors::Errors;
-use crate::lifetimes::plain;
 use crate::mixed::mixed;
+use crate::plain::plain;
 use crate::returns::{Returns, is_opaque};
 use crate::signature::Function;
 

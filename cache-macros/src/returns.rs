@@ -9,8 +9,8 @@ use syn::{
     Type, TypeImplTrait, TypeParamBound, parse_quote,
 };
 
-use crate::lifetimes::plain;
 use crate::mixed::mixed;
+use crate::plain::plain;
 
 /// The form in which a function returns its output.
 pub(crate) enum Returns {

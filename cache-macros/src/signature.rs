@@ -11,8 +11,8 @@ use syn::{
 
 use crate::cached::borrows;
 use crate::errors::{did_you_mean, list};
-use crate::lifetimes::plain;
 use crate::mixed::mixed;
+use crate::plain::plain;
 use crate::returns::{self, Returns};
 use crate::target::mentions;
 

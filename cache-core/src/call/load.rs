@@ -17,10 +17,6 @@ use crate::engine::{Engine, Fault, Judge, made};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
-/// Names lifetimes and types that a returned `impl` type uses. Every type implements it.
-pub trait Captures<T: ?Sized> {}
-impl<T: ?Sized, U: ?Sized> Captures<U> for T {}
-
 /// The output of a body that returns a future. The type `W` determines the output.
 pub async fn awaited<W, F>(body: impl FnOnce() -> F) -> W::Output
 where

@@ -30,7 +30,7 @@ pub use directed::{Directed, ttl};
 pub use evict::{Evict, EvictTarget};
 pub use fetch::Fetch;
 use head::{CallState, Head};
-pub use load::{Captures, Known, Load, awaited};
+pub use load::{Known, Load, awaited};
 pub use put_target::PutTarget;
 pub(crate) use put_target::{Write, Writing};
 pub(crate) use reading::reading;

@@ -5,7 +5,7 @@ use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Safety, Type,
 
 use super::Flavor;
 use crate::errors::Errors;
-use crate::lifetimes::plain;
+use crate::plain::plain;
 use crate::signature::{Function, Held, held};
 
 /// Records the mistakes of the function itself.

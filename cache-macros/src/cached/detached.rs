@@ -16,8 +16,8 @@ use super::prologue;
 use super::rules::rules;
 use super::write::{self, tuple};
 use crate::elsewhere::{moved, this};
-use crate::lifetimes::plain;
 use crate::mixed::mixed;
+use crate::plain::plain;
 use crate::returns::is_opaque;
 use crate::signature::{Argument, Held, held};
 

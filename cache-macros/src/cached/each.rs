@@ -15,8 +15,8 @@ use super::sync::forwarded;
 use super::write::tuple;
 use super::{attrs, prologue};
 use crate::errors::{Errors, list};
-use crate::lifetimes::plain;
 use crate::mixed::{mixed, shown_at};
+use crate::plain::plain;
 use crate::signature::{Argument, Function, Names, mutable_borrows};
 
 /// The argument, and the name of its items.

@@ -9,7 +9,6 @@ use super::model::Model;
 use super::rules::rules;
 use super::write::Given;
 use super::{attrs, detached, each, prologue, sync, write};
-use crate::lifetimes::Named;
 use crate::mixed::mixed;
 use crate::returns::{self, Returns};
 use crate::signature::{self, Held, held, with_names};
@@ -70,7 +69,7 @@ pub(crate) fn held_arguments(model: &Model) -> TokenStream {
 
 /// The outside of a function that returns a `Call`, or a box with one.
 pub(crate) struct Shell {
-    named: Named,
+    sig: Signature,
     returns: Returns,
     /// The output of the user's function.
     pub(crate) output: Type,
@@ -83,24 +82,19 @@ impl Shell {
     pub(crate) fn new(model: &Model, holds_body: bool) -> Self {
         let function = &model.function;
         let keeps_mut = |arg: Option<&_>| holds_body && write::keeps_mut(model, arg);
-        let sig = with_names(&function.sig, &function.args, keeps_mut);
-        match function.returns {
-            // A box keeps its type, because a trait may require it.
-            Returns::Boxed(_) => Self::of(Named::as_written(sig), holds_body),
-            _ => Self::of(Named::new(sig), holds_body),
-        }
+        Self::of(with_names(&function.sig, &function.args, keeps_mut), holds_body)
     }
 
     /// For a function that keeps its signature.
     pub(crate) fn as_written(model: &Model) -> Self {
         let function = &model.function;
         let keeps_mut = |arg: Option<&_>| write::keeps_mut(model, arg);
-        Self::of(Named::as_written(with_names(&function.sig, &function.args, keeps_mut)), true)
+        Self::of(with_names(&function.sig, &function.args, keeps_mut), true)
     }
 
-    fn of(named: Named, holds_body: bool) -> Self {
-        let (returns, output) = (Returns::new(&named.sig), returns::output(&named.sig));
-        Self { named, returns, output, holds_body }
+    fn of(sig: Signature, holds_body: bool) -> Self {
+        let (returns, output) = (Returns::new(&sig), returns::output(&sig));
+        Self { sig, returns, output, holds_body }
     }
 
     /// The function: `before` and the usual locals, followed by `call`.
@@ -131,7 +125,7 @@ impl Shell {
         }
     }
 
-    /// `fn name<'of_db>(..) -> Call<..> where ..`
+    /// `fn name(..) -> Call<..> where ..`
     pub(crate) fn head(&self, model: &Model, name: &Ident) -> TokenStream {
         let (larder, private, output) = (&model.root.larder, &model.root.private, &self.output);
         let load = mixed!(#private::Load<Output = #output>);
@@ -139,6 +133,9 @@ impl Shell {
     }
 
     /// The same for another future than `Call`: `fn name(..) -> future<impl load + ..>`
+    ///
+    /// The returned type captures all lifetimes and types in scope, also in a crate of edition 2021: the edition of the token
+    /// `impl` decides, and its span is this macro's.
     pub(crate) fn head_of(
         &self,
         model: &Model,
@@ -146,13 +143,12 @@ impl Shell {
         future: &TokenStream,
         load: &TokenStream,
     ) -> TokenStream {
-        let Signature { fn_token, generics, inputs, output: written, .. } = &self.named.sig;
+        let Signature { fn_token, generics, inputs, output: written, .. } = &self.sig;
         let clause = &generics.where_clause;
         if let Returns::Boxed(_) = self.returns {
             return mixed!(#fn_token #name #generics (#inputs) #written #clause);
         }
         let promises = self.returns.promises();
-        let captures = self.named.captures(&model.root.private, model.function.associated);
         // A load that may go on in the background is `Send`. In a recursive function rustc cannot
         // infer that from the type that it is still computing.
         let recursive = model.policy.detaches(&model.function) && model.function.calls_itself();
@@ -161,14 +157,14 @@ impl Shell {
             false => promises,
         };
         mixed! {
-            #fn_token #name #generics (#inputs) -> #future<impl #load #promises #captures>
+            #fn_token #name #generics (#inputs) -> #future<impl #load #promises>
             #clause
         }
     }
 
     /// The type of the argument at `at`, not counting the receiver.
     pub(crate) fn type_of(&self, at: usize) -> &Type {
-        let typed = self.named.sig.inputs.iter().filter_map(|input| match input {
+        let typed = self.sig.inputs.iter().filter_map(|input| match input {
             syn::FnArg::Typed(typed) => Some(&*typed.ty),
             syn::FnArg::Receiver(_) => None,
         });

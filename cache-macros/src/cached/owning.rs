@@ -9,8 +9,8 @@ use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, Ident, Lifetime, PathArguments, Type, TypeReference};
 
-use crate::lifetimes::plain;
 use crate::mixed::{mixed, shown_at};
+use crate::plain::plain;
 use crate::signature::Function;
 
 /// Where a type contains a borrow.

@@ -26,14 +26,10 @@ fn a_template_with_tags() {
                 clippy::type_complexity,
                 clippy::used_underscore_binding,
             )]
-            pub fn get_user<'of_db>(
-                db: &'of_db Db,
+            pub fn get_user(
+                db: &Db,
                 id: u64,
-            ) -> ::larder::Call<
-                impl ::larder::__private::Load<
-                    Output = Result<User, DbError>,
-                > + ::larder::__private::Captures<(&'of_db (),)>,
-            > {
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = Result<User, DbError>>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get_user"),
                         ::larder::Policy::new()
@@ -201,14 +197,10 @@ fn a_method_with_a_named_cache() {
                     clippy::type_complexity,
                     clippy::used_underscore_binding,
                 )]
-                fn get<'of_self, 'a>(
-                    &'of_self self,
+                fn get<'a>(
+                    &self,
                     id: &'a str,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'a (), &'of_self (), Self)>,
-                >
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = Option<User>>>
                 where
                     Self: Sized,
                 {
@@ -294,11 +286,7 @@ fn a_method_without_arguments_and_a_handle() {
                 )]
                 fn all(
                     self: Arc<Self>,
-                ) -> my::larder::Call<
-                    impl my::larder::__private::Load<
-                        Output = Vec<User>,
-                    > + my::larder::__private::Captures<(Self,)>,
-                > {
+                ) -> my::larder::Call<impl my::larder::__private::Load<Output = Vec<User>>> {
                     static __LARDER_SITE: my::larder::__private::Site = my::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::all"),
                         my::larder::Policy::new(),
@@ -379,13 +367,9 @@ fn a_property() {
                     clippy::type_complexity,
                     clippy::used_underscore_binding,
                 )]
-                pub fn user_count<'of_self>(
-                    &'of_self self,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = u64,
-                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
-                > {
+                pub fn user_count(
+                    &self,
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::user_count"),
                             ::larder::Policy::new().ttl(::core::time::Duration::from_millis(60_000)),
@@ -462,14 +446,10 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 clippy::type_complexity,
                 clippy::used_underscore_binding,
             )]
-            fn all<'of_s>(
+            fn all(
                 f: impl Fn(&str) -> &str,
-                s: Cow<'of_s, str>,
-            ) -> ::larder::Call<
-                impl ::larder::__private::Load<
-                    Output = &'static str,
-                > + ::larder::__private::Captures<(&'of_s (),)>,
-            > {
+                s: Cow<'_, str>,
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = &'static str>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::all"),
                     ::larder::Policy::new().local(),

@@ -24,13 +24,9 @@ fn a_cell_takes_the_place_of_the_arguments() {
                     clippy::type_complexity,
                     clippy::used_underscore_binding,
                 )]
-                fn posts<'of_self>(
-                    &'of_self self,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = Vec<Post>,
-                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
-                > {
+                fn posts(
+                    &self,
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = Vec<Post>>> {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::posts"),
                         ::larder::Policy::new()

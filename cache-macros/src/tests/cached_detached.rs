@@ -27,15 +27,11 @@ fn a_free_function() {
                 clippy::type_complexity,
                 clippy::used_underscore_binding,
             )]
-            fn get_user<'of_db, 'of_name, T: Shape>(
-                db: &'of_db Db,
-                name: &'of_name str,
+            fn get_user<T: Shape>(
+                db: &Db,
+                name: &str,
                 mut id: u64,
-            ) -> ::larder::Call<
-                impl ::larder::__private::Load<
-                    Output = Result<User<T>, DbError>,
-                > + ::larder::__private::Captures<(&'of_db (), &'of_name ())>,
-            > {
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = Result<User<T>, DbError>>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::get_user"),
                     ::larder::Policy::new().local(),
@@ -116,14 +112,10 @@ fn a_method() {
                     clippy::type_complexity,
                     clippy::used_underscore_binding,
                 )]
-                pub fn get<'of_self>(
-                    &'of_self self,
+                pub fn get(
+                    &self,
                     id: u64,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
-                > {
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = Option<User>>> {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::get"),
                             ::larder::Policy::new()

@@ -181,11 +181,7 @@ fn a_template_names_generic_parameters() {
             fn get<'a, T, D: Db, const N: usize>(
                 db: &'a D,
                 id: u64,
-            ) -> ::larder::Call<
-                impl ::larder::__private::Load<
-                    Output = u64,
-                > + ::larder::__private::Captures<(&'a (),)>,
-            > {
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::Policy::new(),
@@ -374,14 +370,10 @@ fn a_text_by_a_function_and_by_a_closure() {
                 clippy::type_complexity,
                 clippy::used_underscore_binding,
             )]
-            fn get<'of_query>(
-                query: &'of_query mut Query,
+            fn get(
+                query: &mut Query,
                 page: u32,
-            ) -> ::larder::Call<
-                impl ::larder::__private::Load<
-                    Output = u64,
-                > + ::larder::__private::Captures<(&'of_query (),)>,
-            > {
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                     ::core::concat!(::core::module_path!(), "::get"),
                     ::larder::Policy::new(),

@@ -223,13 +223,9 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                     clippy::type_complexity,
                     clippy::used_underscore_binding,
                 )]
-                fn get<'of_self>(
-                    &'of_self mut self,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
-                > {
+                fn get(
+                    &mut self,
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = Option<User>>> {
                     const __LARDER_POLICY: ::larder::Policy = USERS.stampede(Stampede::Off);
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::get"),
@@ -479,13 +475,9 @@ fn a_property() {
                     clippy::type_complexity,
                     clippy::used_underscore_binding,
                 )]
-                fn owner<'of_self>(
-                    &'of_self self,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = Option<User>,
-                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
-                > {
+                fn owner(
+                    &self,
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = Option<User>>> {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::owner"),
                             ::larder::Policy::new()

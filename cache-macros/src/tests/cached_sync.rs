@@ -189,14 +189,10 @@ fn a_method() {
                     clippy::type_complexity,
                     clippy::used_underscore_binding,
                 )]
-                pub fn __larder_call_needs_pub_self_on_total<'of_self, T>(
-                    &'of_self self,
+                pub fn __larder_call_needs_pub_self_on_total<T>(
+                    &self,
                     mut n: u64,
-                ) -> ::larder::Call<
-                    impl ::larder::__private::Load<
-                        Output = u64,
-                    > + ::larder::__private::Captures<(&'of_self (), Self)>,
-                > {
+                ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                     if false {
                         #[allow(deprecated)]
                         let _ = Self::total::<T>(self, n);
