@@ -51,25 +51,46 @@ pub mod stats {
     };
 }
 
-/// Pages that are read from beginning to end.
-// The package `tests` compiles and runs their code, which needs more packages than this one has.
+macro_rules! pages {
+    ($($(#[$gate:meta])* $name:ident $page:literal)*) => {
+        $(
+            // Its links lead to files; here they lead to modules.
+            #[cfg_attr(not(doctest), doc = include_str!("guide-links.md"))]
+            #[cfg_attr(not(doctest), doc = include_str!(concat!("../docs/", $page)))]
+            $(#[$gate])*
+            pub mod $name {}
+        )*
+    };
+}
+
+// The package `tests` compiles and runs the code of the pages, which needs more packages than this one has.
+#[cfg_attr(not(doctest), doc = include_str!("guide-links.md"))]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/README.md"))]
 pub mod guide {
-    #[cfg_attr(not(doctest), doc = include_str!("../docs/from-cached.md"))]
-    pub mod from_cached {}
-    #[cfg_attr(not(doctest), doc = include_str!("../docs/monitoring.md"))]
-    pub mod monitoring {}
-    #[cfg_attr(not(doctest), doc = include_str!("../docs/testing.md"))]
-    #[cfg(feature = "testing")]
-    pub mod testing {}
-    #[cfg_attr(not(doctest), doc = include_str!("../docs/health.md"))]
-    pub mod health {}
-    #[cfg(feature = "config")]
-    #[cfg_attr(
-        all(feature = "config-toml", not(doctest)),
-        doc = include_str!("../docs/configuration.md")
-    )]
-    #[cfg_attr(not(feature = "config-toml"), doc = "Built with the feature `config-toml`.")]
-    pub mod configuration {}
+    pages! {
+        getting_started "getting-started.md"
+        keys "keys.md"
+        policies "policies.md"
+        invalidation "invalidation.md"
+        batches "batches.md"
+        tenants "tenants.md"
+        tiers "tiers.md"
+        by_hand "by-hand.md"
+        troubleshooting "troubleshooting.md"
+        security "security.md"
+        migration "migration.md"
+        features "features.md"
+        promises "promises.md"
+        from_cached "from-cached.md"
+        monitoring "monitoring.md"
+        #[cfg(feature = "testing")]
+        testing "testing.md"
+        health "health.md"
+        #[cfg(feature = "config")]
+        configuration "configuration.md"
+        performance "performance.md"
+        hit_rates "hit-rates.md"
+    }
 }
 
 /// Caches from the environment, from files and from code (feature `config`): see

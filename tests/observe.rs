@@ -11,6 +11,8 @@ mod deaf;
 mod functions;
 #[path = "support/gated.rs"]
 mod gated;
+#[path = "observe/guide.rs"]
+mod guide;
 #[path = "observe/listener.rs"]
 mod listener;
 #[path = "observe/metrics.rs"]

@@ -12,9 +12,19 @@ macro_rules! pages {
 }
 
 pages! {
+    batches "batches.md"
+    by_hand "by-hand.md"
     configuration "configuration.md"
+    getting_started "getting-started.md"
+    invalidation "invalidation.md"
+    keys "keys.md"
     from_cached "from-cached.md"
     health "health.md"
+    migration "migration.md"
     monitoring "monitoring.md"
+    policies "policies.md"
+    security "security.md"
+    tenants "tenants.md"
     testing "testing.md"
+    tiers "tiers.md"
 }
