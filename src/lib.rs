@@ -5,13 +5,14 @@
 pub use cache_core::EncryptionKeys;
 pub use cache_core::{
     Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
-    Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Invalidation, Key,
-    KeyBuilder, KeyParts, LocalCache, Memory, ModelCache, OnError, Pattern, Policies, Policy,
-    PolicyError, RemoteValue, ScheduleGuard, SharedError, Source, Stampede, TimedOut, Timestamp,
-    Transaction, TransactionScope, UpdateMode, block_on, caches, clear_all, commit, default_cache,
-    disable, enable, is_enabled, transaction, warm, without_cache, without_cache_sync,
+    Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Function,
+    FunctionEntries, Invalidation, Key, KeyBuilder, KeyParts, LocalCache, Memory, ModelCache,
+    OnError, Pattern, Policies, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
+    Source, Stampede, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode, block_on,
+    caches, clear_all, commit, default_cache, disable, enable, function, is_enabled, transaction,
+    warm, without_cache, without_cache_sync,
 };
-pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call};
+pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call, entries};
 
 /// How to write a remote tier of your own: the trait [`Backend`](backend::Backend), whose docs are its specification, and
 /// what its operations take and return. `MemoryBackend` is one in this process.
@@ -27,9 +28,10 @@ pub mod backend {
 /// The futures that calls and caches return, what they report, and the traits of their arguments.
 pub mod future {
     pub use cache_core::{
-        AllTiers, BlockingEntry, CallExpiry, Evict, EvictEach, EvictTarget, EvictionProgress, Fits,
-        Inspect, IntoCache, IntoTtl, KeyStream, MemoryOnly, PatternEviction, Peek, PeekEach, Put,
-        PutEach, Traced, TracedBatch, TracedEntry, Warm, WarmProgress, WarmReport,
+        AllTiers, BlockingEntry, CachedFunction, CallExpiry, Evict, EvictEach, EvictTarget,
+        EvictionProgress, Fits, Inspect, IntoCache, IntoTtl, KeyStream, MemoryOnly,
+        PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch, TracedEntry, Warm,
+        WarmProgress, WarmReport,
     };
 }
 

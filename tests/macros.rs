@@ -29,6 +29,8 @@ mod each;
 mod forms;
 #[path = "macros/from_values.rs"]
 mod from_values;
+#[path = "macros/functions.rs"]
+mod functions;
 #[path = "support/gated.rs"]
 mod gated;
 #[path = "macros/held_arguments.rs"]

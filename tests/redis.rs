@@ -24,6 +24,8 @@ mod faults;
 mod fleet;
 #[path = "redis/full_store.rs"]
 mod full_store;
+#[path = "redis/functions.rs"]
+mod functions;
 #[path = "redis/generations_end.rs"]
 mod generations_end;
 #[path = "redis/health.rs"]

@@ -1,6 +1,7 @@
 //! The functions and types that expansions of the attributes use. No promise of stability.
 
 pub use crate::api::{Evictions, WriteThrough};
+pub use crate::api::{Leads, leads};
 pub use crate::base::{
     AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
     RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure, Tells,
@@ -12,13 +13,17 @@ pub use crate::call::{
     Background, Directed, Fetch, Known, Load, awaited, ttl, wait, wait_blocking,
 };
 pub use crate::call::{
+    Described, Lead, LeadDisplay, LeadExact, LeadSerialize, LeadSkipped, LeadUnwritten, Parameters,
+    Returned, lead_texts,
+};
+pub use crate::call::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };
 pub use crate::call::{EvictTarget, PutTarget};
 pub use crate::codec::{local, remote};
-pub use crate::engine::Site;
 pub use crate::engine::{HasCell, cell_of};
 pub use crate::engine::{Judge, Terms};
+pub use crate::engine::{LeadTexts, Site};
 pub use crate::key::{Field, KeyBuf, KeyPart, Part, Place, PushDisplay, PushExact};
 pub use crate::tags::Tags;
 pub use crate::tags::event_tag;
@@ -27,7 +32,7 @@ pub use crate::tags::event_tag;
 /// another crate.
 mod named {
     pub use crate::base::{AnyResult, ErasedResult, Plain, SharedResult};
-    pub use crate::call::{Asked, Found, NeverCopied};
+    pub use crate::call::{Asked, Found, NeverCopied, NoSuchParameter};
     pub use crate::key::{KeyDisplay, KeyText};
 }
 pub use named::*;

@@ -43,9 +43,9 @@ mod tags;
 
 pub use crate::api::{
     Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, EventHandler, Fits,
-    FunctionStats, Info, Invalidation, KeyCount, KeyStream, LocalCache, MemoryInfo, MemoryOnly,
-    ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard, ServerInfo, TracedEntry,
-    UpdateMode, Warm, WarmProgress, WarmReport, clear_all, warm,
+    Function, FunctionEntries, FunctionStats, Info, Invalidation, KeyCount, KeyStream, LocalCache,
+    MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard,
+    ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress, WarmReport, clear_all, function, warm,
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
@@ -58,8 +58,8 @@ pub use crate::base::{
     block_on,
 };
 pub use crate::call::{
-    Batch, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache, Peek, PeekEach,
-    Put, PutEach, Traced, TracedBatch,
+    Batch, CachedFunction, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache,
+    Peek, PeekEach, Put, PutEach, Traced, TracedBatch,
 };
 #[cfg(feature = "encryption")]
 pub use crate::codec::EncryptionKeys;

@@ -27,6 +27,11 @@ impl Root {
         Self::new(larder)
     }
 
+    /// Reads the user's Cargo.toml.
+    pub(crate) fn found() -> Self {
+        Self::new(found())
+    }
+
     fn new(larder: TokenStream) -> Self {
         let private = quote!(#larder::__private);
         Self { larder, private }

@@ -15,6 +15,7 @@ mod call;
 mod crate_path;
 mod duration;
 mod elsewhere;
+mod entries;
 mod errors;
 mod fallback;
 mod kept;
@@ -666,6 +667,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | target | evicts |
 /// | --- | --- |
 /// | `get_user(db, id)`, `self.get(id)`, `call!(fib(n))` | the entry of that call; any number of them |
+/// | `list_users(..)`, `list_users(team, ..)`, `Repo::find(..)`, `call!(fib(..))` | all entries of the function, or those of the calls with these first arguments: see [below](#all-entries-of-a-function) |
 /// | `key = "user:{id}"`, `keys = ["user:{id}", "users"]` | entries by key |
 /// | `pattern = "users:page:*"` | entries whose key matches; `*` is the wildcard, but never in the text of an argument |
 /// | `tags = ["users", "user:{id}", PRODUCTS]` | entries with any of the tags: templates, or constants |
@@ -713,6 +715,62 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     Ok(User { id: 7, ..user })
 /// }
 /// ```
+///
+/// # All entries of a function
+///
+/// `list_users(..)` stands for all entries of a function, and `list_users(team, ..)` for those of the calls with these first
+/// arguments. By hand the same is `entries!(list_users(team, ..))`, which `larder::Invalidation::call` and events take, too.
+///
+/// ```
+/// # use larder::{cache_evict, cached, call};
+/// #[cached]
+/// async fn list_users(team: u32, page: u32) -> Vec<String> {
+///     vec![format!("user {page} of team {team}")]
+/// }
+///
+/// struct Repo;
+///
+/// impl Repo {
+///     #[cached(key = "team:{team}:size", skip(self))]
+///     async fn size(&self, team: u32) -> usize {
+///         10 * team as usize
+///     }
+/// }
+///
+/// #[cached]
+/// fn fib(n: u64) -> u64 {
+///     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+/// }
+///
+/// #[cache_evict(list_users(team, ..), Repo::size(..), call!(fib(..)))]
+/// async fn add_user(team: u32) {}
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), larder::Error> {
+/// list_users(1, 1).await;
+/// list_users(2, 1).await;
+/// Repo.size(1).await;
+/// add_user(1).await;
+/// assert_eq!(list_users(1, 1).peek().await?, None);
+/// assert!(list_users(2, 1).peek().await?.is_some());
+/// assert_eq!(Repo.size(1).peek().await?, None);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// - A method is named by its type, and its receiver is the first argument. A sync function is written with `call!`. A function
+///   that returns a boxed future, and a sync method without a visibility, cannot be named.
+/// - The entries are found by a pattern of the function's keys, as with `pattern`: in a remote tier this visits all keys, some
+///   seconds for each million in Redis. If the function has `model` and `op`, their tag has all its entries, and one increment
+///   ends them.
+/// - Entries of other functions that match the pattern are evicted, too: those of methods with the name of the function in the
+///   same module; and with a template all keys of its form, as `user:*` for `user:{id}` matches `user:7:orders`.
+/// - Entries of all tenants are included. `list_users(..).tenant(tenant)` evicts those of one tenant.
+/// - All instances of the function's own type parameters are included, but only one instance of a generic `impl` block:
+///   `Repo::<User>::find(..)`.
+/// - The leading arguments must be whole parts of the key, or skipped. Otherwise the compiler refuses them when it builds the
+///   program: see [`entries!`](macro@entries).
+/// - If the function has `cache = handle`, give the attribute a `cache`, or write `list_users(..).cache(handle)`. Values in cells
+///   have no such entries.
 #[proc_macro_attribute]
 pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_evict::expand(args.into(), item.into()).into()
@@ -770,7 +828,8 @@ pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_put::expand(args.into(), item.into()).into()
 }
 
-/// Returns the `larder::Call` of a call of a cached sync function.
+/// Returns the `larder::Call` of a call of a cached sync function; without arguments, the function that returns it:
+/// `larder::function(call!(fib))`.
 ///
 /// ```
 /// use larder::{call, cached};
@@ -812,4 +871,76 @@ pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn call(input: TokenStream) -> TokenStream {
     call::expand(input.into()).into()
+}
+
+/// Returns the [`FunctionEntries`](https://docs.rs/larder/latest/larder/struct.FunctionEntries.html) of a cached function: all
+/// its entries, or those of the calls with certain first arguments. Such an expression is also a target of
+/// [`macro@cache_evict`].
+///
+/// ```
+/// use larder::{cached, call, entries};
+///
+/// #[cached]
+/// async fn list_users(team: u32, page: u32) -> Vec<String> {
+///     vec![format!("user {page} of team {team}")]
+/// }
+///
+/// #[cached]
+/// fn fib(n: u64) -> u64 {
+///     if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), larder::Error> {
+/// list_users(1, 1).await;
+/// list_users(1, 2).await;
+/// list_users(2, 1).await;
+/// entries!(list_users(1, ..)).evict().await?;
+/// assert_eq!(entries!(list_users(..)).keys().await?.len(), 1); // that of `list_users(2, 1)`
+///
+/// fib(40);
+/// entries!(call!(fib(..))).evict().await?;
+/// assert_eq!(call!(fib(40)).peek().await?, None);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A method is named by its type, and its receiver is the first argument: `entries!(Repo::find(..))`. The arguments are
+/// converted as in a call of the function, and those that the key skips make no difference. How many can be given depends on
+/// the key: each must be a whole part of it. The compiler refuses others when it builds the program (`cargo check` does not
+/// show it): the field in `user:{user.id}`, the items of a batch (`each`), the text of `key_with`, and arguments of a function
+/// with constant parameters and an automatic key. Evict a tag instead:
+///
+/// ```compile_fail
+/// # use larder::{cached, entries};
+/// # struct User { id: u64 }
+/// #[cached(key = "orders:{user.id}:{page}")]
+/// async fn orders(user: &User, page: u32) -> Vec<u64> {
+///     vec![user.id]
+/// }
+///
+/// # let user = User { id: 7 };
+/// entries!(orders(&user, ..)); // error: the keys of this function cannot be found by so many leading arguments
+/// ```
+///
+/// If the function has `cache = handle`, `entries!(..).cache(&handle)` names the cache. Values in cells have no such entries:
+///
+/// ```compile_fail
+/// # use larder::{CachedCell, cached_property, entries};
+/// struct Post {
+///     likes: CachedCell,
+/// }
+///
+/// impl Post {
+///     #[cached_property(cell = self.likes)]
+///     async fn likes(&self) -> u64 {
+///         7
+///     }
+/// }
+///
+/// entries!(Post::likes(..)); // error: the values of this function are in cells of its instances
+/// ```
+#[proc_macro]
+pub fn entries(input: TokenStream) -> TokenStream {
+    entries::expand(input.into()).into()
 }

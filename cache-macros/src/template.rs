@@ -72,6 +72,15 @@ impl Template {
             || self.parts.iter().any(|part| matches!(part, Part::Type(ident) if ident == name))
     }
 
+    /// The names of which a placeholder has a part only. `is_whole`: whether a name is a whole argument.
+    pub(crate) fn partial(
+        &self,
+        is_whole: &dyn Fn(&Ident) -> bool,
+    ) -> impl Iterator<Item = &Ident> {
+        let partial = |place: &&Place| !place.fields.is_empty() || !is_whole(&place.root);
+        self.places().filter(partial).map(|place| &place.root)
+    }
+
     /// Whether a placeholder is a field of `self`.
     pub(crate) fn mentions_field_of_self(&self) -> bool {
         self.places().any(|place| place.root == "self" && !place.fields.is_empty())

@@ -5,6 +5,7 @@
 //! | `cache`, `many` | operations on one key and on many keys |
 //! | `entry` | one key with directions |
 //! | `local`, `blocking` | values without serde; programs without a runtime |
+//! | `function` | the entries of a cached function |
 //! | `typed` | the entries of a model by id |
 //! | `invalidation` | lists of evictions, rules for events, schedules, write-through |
 //! | `warm` | warming with many calls |
@@ -15,6 +16,7 @@ mod adjust;
 mod blocking;
 mod cache;
 mod entry;
+mod function;
 mod health;
 #[cfg(all(test, shuttle))]
 mod interleavings;
@@ -31,6 +33,7 @@ mod warm;
 pub use blocking::{BlockingCache, BlockingEntry};
 pub use cache::{Info, KeyCount, KeyStream, MemoryInfo, RemoteInfo, clear_all};
 pub use entry::{AllTiers, CacheEntry, Fits, MemoryOnly, TracedEntry};
+pub use function::{Function, FunctionEntries, Leads, function, leads};
 pub use invalidation::{EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough};
 pub use local::LocalCache;
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};

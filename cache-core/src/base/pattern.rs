@@ -34,6 +34,11 @@ impl Pattern {
         Self { literals: vec![prefix.to_owned(), String::new()] }
     }
 
+    /// The pattern with these literals, and a wildcard between each pair of neighbours.
+    pub(crate) fn of_literals(literals: Vec<String>) -> Self {
+        Self { literals }
+    }
+
     /// Puts a literal prefix before this pattern.
     #[must_use]
     pub fn under(&self, prefix: &str) -> Self {
@@ -42,6 +47,14 @@ impl Pattern {
             first.insert_str(0, prefix);
         }
         Self { literals }
+    }
+
+    /// The same keys of all tenants. `None` if the pattern matches these, too.
+    pub(crate) fn of_tenants(&self) -> Option<Self> {
+        let first = self.literals.first().filter(|first| !first.is_empty())?;
+        let literals = ["@".to_owned(), format!("/{first}")];
+        let literals = literals.into_iter().chain(self.literals[1..].iter().cloned()).collect();
+        Some(Self { literals })
     }
 
     /// The literal pieces; a wildcard is between each pair of neighbours.

@@ -8,6 +8,7 @@ use std::ops::Deref;
 
 use super::Call;
 use super::fetch::Fetch;
+use super::function::Described;
 use super::load::{Load, Paths};
 use super::rules::Rules;
 use crate::base::{Detach, Shape};
@@ -49,8 +50,8 @@ impl Background<true> {
 
     /// A call whose load can go on in the background.
     #[inline]
-    pub fn call<S, R, A, K, M, F, G, H>(
-        fetch: Fetch,
+    pub fn call<P, S, R, A, K, M, F, G, H>(
+        fetch: Fetch<P>,
         rules: R,
         args: A,
         write: K,
@@ -58,6 +59,7 @@ impl Background<true> {
         again: G,
     ) -> Call<impl Load<Output = S::Output>>
     where
+        P: Described,
         S: Shape,
         R: Fn() -> Rules<S, Paths<S>>,
         K: Fn(&A, &mut KeyBuf, &mut Tags),
@@ -72,8 +74,8 @@ impl Background<true> {
     /// The same with decisions of the arguments.
     #[inline]
     #[allow(clippy::too_many_arguments)]
-    pub fn call_directed<S, D, R, A, K, M, F, G, H>(
-        fetch: Fetch,
+    pub fn call_directed<P, S, D, R, A, K, M, F, G, H>(
+        fetch: Fetch<P>,
         directs: D,
         rules: R,
         args: A,
@@ -82,6 +84,7 @@ impl Background<true> {
         again: G,
     ) -> Call<impl Load<Output = S::Output>>
     where
+        P: Described,
         S: Shape,
         D: Fn(&A, &mut super::Directed),
         R: Fn() -> Rules<S, Paths<S>>,
@@ -106,8 +109,8 @@ impl Background<false> {
 
     /// A call whose load runs in the foreground only.
     #[inline]
-    pub fn call<S, R, A, K, M, F, G, H>(
-        fetch: Fetch,
+    pub fn call<P, S, R, A, K, M, F, G, H>(
+        fetch: Fetch<P>,
         rules: R,
         args: A,
         write: K,
@@ -115,6 +118,7 @@ impl Background<false> {
         _: G,
     ) -> Call<impl Load<Output = S::Output>>
     where
+        P: Described,
         S: Shape,
         R: Fn() -> Rules<S, Paths<S>>,
         K: Fn(&A, &mut KeyBuf, &mut Tags),
@@ -128,8 +132,8 @@ impl Background<false> {
     /// The same with decisions of the arguments.
     #[inline]
     #[allow(clippy::too_many_arguments)]
-    pub fn call_directed<S, D, R, A, K, M, F, G, H>(
-        fetch: Fetch,
+    pub fn call_directed<P, S, D, R, A, K, M, F, G, H>(
+        fetch: Fetch<P>,
         directs: D,
         rules: R,
         args: A,
@@ -138,6 +142,7 @@ impl Background<false> {
         _: G,
     ) -> Call<impl Load<Output = S::Output>>
     where
+        P: Described,
         S: Shape,
         D: Fn(&A, &mut super::Directed),
         R: Fn() -> Rules<S, Paths<S>>,

@@ -62,7 +62,7 @@ impl Future for Evict {
     }
 }
 
-/// A call of a cached function, as the target of an eviction.
+/// A call of a cached function, or a [function](crate::function) with all its entries, as the target of an eviction.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a call of a cached function",
     label = "this target can't be evicted",
@@ -71,19 +71,32 @@ impl Future for Evict {
             or `tags`"
 )]
 pub trait EvictTarget {
+    /// What is evicted, and in which cache. Without one it is the cache of the list.
     #[doc(hidden)]
-    fn evict_targets(&self) -> Vec<Evict>;
+    #[allow(private_interfaces)]
+    fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)>;
+}
+
+impl<T: EvictTarget + ?Sized> EvictTarget for &T {
+    #[allow(private_interfaces)]
+    fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)> {
+        (**self).evictions()
+    }
 }
 
 impl<L: Load> EvictTarget for Call<L> {
-    fn evict_targets(&self) -> Vec<Evict> {
-        vec![self.evict()]
+    #[allow(private_interfaces)]
+    fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)> {
+        self.evict().evictions()
     }
 }
 
 impl EvictTarget for Evict {
-    fn evict_targets(&self) -> Vec<Evict> {
-        let again = Self::new(self.target.clone(), self.key.clone());
-        vec![Self { soft: self.soft, ..again }]
+    #[allow(private_interfaces)]
+    fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)> {
+        let mut again = Self::new(self.target.clone(), self.key.clone());
+        again.key.seal();
+        again.soft = self.soft;
+        vec![(Some(self.target.clone()), again.mutation())]
     }
 }

@@ -1,9 +1,11 @@
 //! What expansions build a call from.
 
 use std::future::Future;
+use std::marker::PhantomData;
 
 use super::body::Doing;
 use super::directed::{By, Directed, Directs};
+use super::function::Described;
 use super::head::Head;
 use super::load::{Load, Loading, Paths};
 use super::rules::Rules;
@@ -11,7 +13,7 @@ use super::target::CacheChoice;
 use super::work::{Arguments, Given, Refreshing, Work};
 use super::{Call, CallInner};
 use crate::base::{Shape, outside};
-use crate::engine::{Cache, CachedCell, Mode, Site};
+use crate::engine::{Cache, CachedCell, Mode};
 use crate::key::KeyBuf;
 use crate::tags::Tags;
 
@@ -20,13 +22,19 @@ use crate::tags::Tags;
 /// Its last method takes the arguments and closures. `write` writes the call's key and tags from the arguments, `rules` makes the
 /// function's rules. Both capture nothing, so a call has the size of its arguments and a few words.
 #[derive(Debug)]
-pub struct Fetch(Head);
+pub struct Fetch<P>(Head, PhantomData<fn() -> P>);
 
-impl Fetch {
-    /// A call at `site`.
+impl<P: Described> Default for Fetch<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Described> Fetch<P> {
+    /// A call of the function `P`.
     #[inline]
-    pub fn new(site: &'static Site) -> Self {
-        Self(Head::new(site))
+    pub fn new() -> Self {
+        Self(Head::new(P::site()), PhantomData)
     }
 
     /// Runs without the cache if `skip` is true.
@@ -200,7 +208,8 @@ impl Fetch {
         D: Directs<W::Args>,
         K: Fn(&W::Args, &mut KeyBuf, &mut Tags),
     {
-        let load = Loading { directs, rules, write, body: Doing::Not(work), begun: None };
+        let body = Doing::Not(work);
+        let load = Loading { of: self.1, directs, rules, write, body, begun: None };
         Call { whole: CallInner { head: self.0, load } }
     }
 }

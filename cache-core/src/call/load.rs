@@ -1,11 +1,13 @@
 //! The load behind a call: the one generic part. Its future is boxed only if there is no hit.
 
+use std::any::type_name;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use super::body::{Body, Doing};
 use super::directed::{Directed, Directs, Own};
+use super::function::Described;
 use super::head::{CallState, Head, Look};
 use super::output::{Output, Running};
 use super::reading::{Reading, Served};
@@ -52,6 +54,12 @@ impl<T: ?Sized> Known<T> {
 pub trait Load: Unpin {
     /// The output of the function.
     type Output;
+    /// The function.
+    #[doc(hidden)]
+    type Function: Described;
+    /// The compiler's name of a closure in the function.
+    #[doc(hidden)]
+    fn closure() -> &'static str;
     /// Whether the output is a failure. Failures are not cached.
     #[doc(hidden)]
     fn is_failure(output: Self::Output) -> bool;
@@ -67,7 +75,9 @@ pub trait Load: Unpin {
 
 /// The load of a call, and its read if there is no hit. This code is compiled for each function, and calls code that is compiled for
 /// each type of output.
-pub(crate) struct Loading<S: Shape, D, R, K, W: Work<S::Output>> {
+pub(crate) struct Loading<P, S: Shape, D, R, K, W: Work<S::Output>> {
+    /// The function.
+    pub(super) of: PhantomData<fn() -> P>,
     /// Decides for the call by the arguments.
     pub(super) directs: D,
     /// Makes the function's rules.
@@ -92,9 +102,9 @@ pub(crate) struct Begun<S: Shape> {
 }
 
 // Nothing in it is pinned in place: what runs is boxed.
-impl<S: Shape, D, R, K, W: Work<S::Output>> Unpin for Loading<S, D, R, K, W> {}
+impl<P, S: Shape, D, R, K, W: Work<S::Output>> Unpin for Loading<P, S, D, R, K, W> {}
 
-impl<S, D, R, K, W> Loading<S, D, R, K, W>
+impl<P, S, D, R, K, W> Loading<P, S, D, R, K, W>
 where
     S: Shape,
     D: Directs<W::Args>,
@@ -125,8 +135,9 @@ where
     }
 }
 
-impl<S, D, R, K, W> Load for Loading<S, D, R, K, W>
+impl<P, S, D, R, K, W> Load for Loading<P, S, D, R, K, W>
 where
+    P: Described,
     S: Shape,
     D: Directs<W::Args>,
     R: Fn() -> Rules<S, Paths<S>>,
@@ -134,6 +145,12 @@ where
     W: Work<S::Output> + Arguments,
 {
     type Output = S::Output;
+    type Function = P;
+
+    fn closure() -> &'static str {
+        // The function has this closure.
+        type_name::<K>()
+    }
 
     fn is_failure(output: S::Output) -> bool {
         S::split(output).is_err()

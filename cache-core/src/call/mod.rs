@@ -8,6 +8,7 @@ mod direct;
 mod directed;
 mod evict;
 mod fetch;
+mod function;
 mod head;
 mod load;
 mod output;
@@ -29,6 +30,11 @@ pub use direct::{Peek, Put};
 pub use directed::{Directed, ttl};
 pub use evict::{Evict, EvictTarget};
 pub use fetch::Fetch;
+pub(crate) use function::inside;
+pub use function::{
+    CachedFunction, Described, Lead, LeadDisplay, LeadExact, LeadSerialize, LeadSkipped,
+    LeadUnwritten, NoSuchParameter, Parameters, Returned, lead_texts,
+};
 use head::{CallState, Head};
 pub use load::{Known, Load, awaited};
 pub use put_target::PutTarget;

@@ -99,7 +99,8 @@ pub use scope::{
     Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction, without_cache,
     without_cache_sync,
 };
-pub use site::Site;
+pub(crate) use site::Inside;
+pub use site::{LeadTexts, Site};
 pub(crate) use slot::{default_slot, installed, known, named, named_slot};
 pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};

@@ -85,14 +85,22 @@ impl Policies {
 
     /// Switches caching off for functions, as [`Cache::disable`] does for all: they load each time, evictions still
     /// take place, and a put evicts. While any function is off, hits of all functions in the process are somewhat slower.
-    pub fn disable(mut self, path: impl Into<Pattern>) -> Self {
-        self.functions.push((path.into(), FunctionRule::Enabled(false)));
-        self
+    pub fn disable(self, path: impl Into<Pattern>) -> Self {
+        self.switched(path.into(), false)
     }
 
     /// Switches caching on again for functions that an earlier [`disable`](Self::disable) switched off.
-    pub fn enable(mut self, path: impl Into<Pattern>) -> Self {
-        self.functions.push((path.into(), FunctionRule::Enabled(true)));
+    pub fn enable(self, path: impl Into<Pattern>) -> Self {
+        self.switched(path.into(), true)
+    }
+
+    fn switched(mut self, path: Pattern, on: bool) -> Self {
+        // The last rule decides, so an earlier one for the same path is superfluous.
+        let is_other = |known: &Pattern, rule: &FunctionRule| {
+            *known != path || !matches!(rule, FunctionRule::Enabled(_))
+        };
+        self.functions.retain(|(known, rule)| is_other(known, rule));
+        self.functions.push((path, FunctionRule::Enabled(on)));
         self
     }
 
@@ -144,9 +152,9 @@ impl Policies {
         }
     }
 
-    /// Whether caching is off for the function.
-    fn disables(&self, site: &Site) -> bool {
-        let rules = self.functions.iter().rev().filter(|(pattern, _)| pattern.matches(site.path()));
+    /// Whether caching is off for the function of this path.
+    pub(crate) fn disables(&self, path: &str) -> bool {
+        let rules = self.functions.iter().rev().filter(|(pattern, _)| pattern.matches(path));
         let switch = rules.filter_map(|(_, rule)| match rule {
             FunctionRule::Enabled(enabled) => Some(*enabled),
             FunctionRule::Policy(_) => None,
@@ -210,7 +218,7 @@ impl Engine {
     pub(super) fn disables(&self, request: &Request) -> bool {
         let in_use = self.policies.load();
         let (Some(in_use), Some(site)) = (&*in_use, request.site) else { return false };
-        in_use.live.is_some() && in_use.policies.disables(site)
+        in_use.live.is_some() && in_use.policies.disables(site.path())
     }
 
     /// Whether any function is switched off.
@@ -220,6 +228,16 @@ impl Engine {
 }
 
 impl Cache {
+    /// Switches caching on or off for the function of this path.
+    pub(crate) fn switch(&self, path: &str, on: bool) {
+        // Other threads may replace the policies at the same time.
+        self.engine.policies.rcu(|in_use| {
+            let policies =
+                in_use.as_ref().map(|in_use| in_use.policies.clone()).unwrap_or_default();
+            InUse::new(policies.switched(path.into(), on))
+        });
+    }
+
     /// Returns the policies of this cache.
     pub fn policies(&self) -> Policies {
         let in_use = self.engine.policies.load();

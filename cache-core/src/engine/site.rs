@@ -1,8 +1,11 @@
 //! Cached functions: name, policy, cache, and place.
 
 mod claims;
+mod entries;
 mod overlaps;
 
+pub(crate) use entries::Inside;
+pub use entries::LeadTexts;
 pub(crate) use overlaps::{Visitors, tell_types};
 
 use std::any::{TypeId, type_name};
@@ -35,10 +38,14 @@ pub struct Site {
     slot: OnceRef<'static, Slot>,
     /// The place of the instance that was called first.
     stand: OnceLock<Stand>,
-    /// The parts of its template, before the instance and after it. Empty if its keys cannot be compared.
-    template: [&'static [Part]; 2],
-    /// File and line.
-    at: &'static str,
+    /// The parts of its keys.
+    parts: &'static [Part],
+    /// File and line, if its keys are compared with those of other functions.
+    at: Option<&'static str>,
+    /// Where it is in its module, if its keys begin with its path.
+    place: Option<Place>,
+    /// The tag of the operation of its model.
+    operation: Option<&'static str>,
     /// Whether its template was compared with those of the functions called before.
     listed: AtomicBool,
     /// Whether another function's template has keys in common with it.
@@ -64,8 +71,10 @@ impl Site {
             cache: None,
             slot: OnceRef::new(),
             stand: OnceLock::new(),
-            template: [&[]; 2],
-            at: "",
+            parts: &[],
+            at: None,
+            place: None,
+            operation: None,
             listed: AtomicBool::new(false),
             contested: AtomicBool::new(false),
             value: OnceLock::new(),
@@ -82,17 +91,31 @@ impl Site {
         self
     }
 
-    /// Sets the template of its keys; the instance (if any) comes between `head` and `tail`. `at` is the
-    /// attribute's file and line.
+    /// Sets the parts of its keys.
     #[must_use]
-    pub const fn template(
-        mut self,
-        head: &'static [Part],
-        tail: &'static [Part],
-        at: &'static str,
-    ) -> Self {
-        self.template = [head, tail];
-        self.at = at;
+    pub const fn parts(mut self, parts: &'static [Part]) -> Self {
+        self.parts = parts;
+        self
+    }
+
+    /// Compares its keys with those of other functions. `at` is the attribute's file and line.
+    #[must_use]
+    pub const fn compared(mut self, at: &'static str) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Sets where it is in its module, if its keys begin with its path.
+    #[must_use]
+    pub const fn placed(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Sets the tag of the operation of its model.
+    #[must_use]
+    pub const fn operation(mut self, tag: &'static str) -> Self {
+        self.operation = Some(tag);
         self
     }
 
@@ -143,19 +166,30 @@ impl Site {
     pub(crate) fn path(&self) -> &str {
         self.path.get_or_init(|| {
             // Known since the first call.
-            let place = self.stand.get().and_then(|stand| stand.name.strip_suffix("::{{closure}}"));
-            let Some(place) = place else {
-                return self.name.to_owned();
-            };
-            // The closures of an enclosing function's body.
-            let path = key::without_generics(place).replace("::{{closure}}", "");
-            // A sync function is called by a hidden function next to it, and the name of that one is known.
-            let own = self.name.rsplit("::").next().unwrap_or(self.name);
-            match path.rsplit_once("::").filter(|(_, name)| name.starts_with("__larder_call_")) {
-                Some((around, _)) => format!("{around}::{own}"),
-                None => path,
+            match self.stand.get() {
+                Some(stand) => self.path_at(stand.name),
+                None => self.name.to_owned(),
             }
         })
+    }
+
+    /// The same, from the compiler's name of a closure in the function.
+    pub(crate) fn path_of(&self, closure: &'static str) -> &str {
+        self.path.get_or_init(|| self.path_at(closure))
+    }
+
+    fn path_at(&self, closure: &'static str) -> String {
+        let Some(place) = closure.strip_suffix("::{{closure}}") else {
+            return self.name.to_owned();
+        };
+        // The closures of an enclosing function's body.
+        let path = key::without_generics(place).replace("::{{closure}}", "");
+        // A sync function is called by a hidden function next to it, and the name of that one is known.
+        let own = self.name.rsplit("::").next().unwrap_or(self.name);
+        match path.rsplit_once("::").filter(|(_, name)| name.starts_with("__larder_call_")) {
+            Some((around, _)) => format!("{around}::{own}"),
+            None => path,
+        }
     }
 
     #[inline]
@@ -174,10 +208,15 @@ impl Site {
 
     /// Writes the function's place into an automatic key. The closure is in this instance of the function.
     #[inline]
-    pub fn place<C: Fn()>(&'static self, key: &mut KeyBuf, place: &Place, _closure: C) {
+    pub fn place<C: Fn()>(&'static self, key: &mut KeyBuf, _closure: C) {
         let name = type_name::<C>();
-        let stand = || Stand::of_function(identity::<C>(), name, place.written(name));
+        let stand = || Stand::of_function(identity::<C>(), name, self.written(name));
         self.stand::<C>(key, stand);
+    }
+
+    /// The place in its keys, from the name of a closure in it.
+    fn written(&self, closure: &'static str) -> Written {
+        self.place.as_ref().map(|place| place.written(closure)).unwrap_or_default()
     }
 
     /// Writes the instance of a function whose enclosing `impl` block or trait is generic, because its
@@ -229,11 +268,13 @@ impl Site {
 
     /// Its template. Called after the first call, when it is known whether the function has instances.
     fn keys(&self) -> Template {
-        let [head, tail] = self.template;
+        const INSTANCE: [Part; 3] = [Part::Text("<"), Part::Value, Part::Text(">")];
         let generic = self.stand.get().is_some_and(|stand| stand.written.around.is_some());
-        let instance = [Part::Text("<"), Part::Value, Part::Text(">")];
-        let instance = instance.into_iter().filter(|_| generic);
-        Template::new(head.iter().copied().chain(instance).chain(tail.iter().copied()))
+        let parts = self.parts.iter().flat_map(|part| match part {
+            Part::Instance | Part::TraitInstance if generic => &INSTANCE[..],
+            other => std::slice::from_ref(other),
+        });
+        Template::new(parts.copied())
     }
 
     /// Records the type of the values that it caches.

@@ -5,18 +5,33 @@ use std::fmt::Display;
 
 use super::buf::plain;
 
-/// A part of a key template.
+/// A part of the keys of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Text of the programmer.
     Text(&'static str),
-    /// An argument.
+    /// The path of the function.
+    Path,
+    /// The place of the function, in addition to its path.
+    Place,
+    /// A placeholder.
     Value,
+    /// A placeholder that is the whole argument at this position of the call, counted from zero.
+    Argument(usize),
     /// The name of a type.
     Type,
+    /// The type around the function, if that is generic.
+    Instance,
+    /// The trait around the function, if that is generic.
+    TraitInstance,
     /// All arguments, in the form of automatic keys. Equal to the arguments of another function; compared
     /// with nothing else.
-    Arguments,
+    Arguments {
+        /// Whether types come first.
+        types: bool,
+        /// The positions of the arguments in the call, as far as they are known.
+        positions: &'static [usize],
+    },
 }
 
 /// The text of an `Option` that is `None`. No other argument's text contains a `!`.
@@ -48,9 +63,11 @@ impl Template {
         for part in parts {
             match part {
                 Part::Text(text) => steps.extend(text.bytes().map(Step::Byte)),
-                Part::Value => steps.push(Step::Value),
+                Part::Value | Part::Argument(_) => steps.push(Step::Value),
                 Part::Type => steps.push(Step::Type),
-                Part::Arguments => steps.push(Step::Arguments),
+                Part::Arguments { .. } => steps.push(Step::Arguments),
+                // Keys with the function's path are compared with none. `Site::keys` replaces instances.
+                Part::Path | Part::Place | Part::Instance | Part::TraitInstance => {}
             }
         }
         Self(steps)
@@ -212,7 +229,8 @@ mod tests {
 
     #[test]
     fn arguments_overlap_with_nothing_else() {
-        let model = |text| Template::new([Part::Text(text), Part::Arguments]);
+        let arguments = Part::Arguments { types: false, positions: &[] };
+        let model = |text| Template::new([Part::Text(text), arguments]);
         assert_eq!(model("user:get:"), model("user:get:"));
         assert!(!model("user:get:").overlaps(&template("user:get:{}")));
         assert!(!model("user:get:").overlaps(&model("user:list:")));

@@ -75,6 +75,7 @@ fn after(model: &Model) -> TokenStream {
 fn used(model: &Model) -> Vec<TokenStream> {
     let calls = model.late.iter().filter_map(|target| match target {
         Evict::Call(call) => Some(call.expr.to_token_stream()),
+        Evict::Entries(entries) => Some(entries.arguments()),
         _ => None,
     });
     calls.chain(model.outcome.used()).collect()
@@ -134,6 +135,11 @@ fn step(model: &Model, target: &Evict) -> TokenStream {
         Evict::Call(call) => {
             let call = &call.expr;
             mixed!(.call(#call))
+        }
+        Evict::Entries(entries) => {
+            let own = matches!(model.cache, CacheChoice::Default);
+            let entries = entries.expand(private, own);
+            mixed!(.call(#entries))
         }
         Evict::Key(template) => {
             let key = template.key_buf(private);

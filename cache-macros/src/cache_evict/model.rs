@@ -7,16 +7,19 @@ use syn::{Expr, Type};
 use super::args::Args;
 use crate::cached::{CacheChoice, tag_templates};
 use crate::crate_path::Root;
+use crate::entries::Entries;
 use crate::errors::Errors;
 use crate::mutator::nameable;
 use crate::outcome::Outcome;
 use crate::signature::{Function, Names};
-use crate::target::{self, RESULT, Target, result_is_free};
+use crate::target::{self, RESULT, Target, mentions, result_is_free};
 use crate::template::{self, Kind, Piece, Template};
 
 /// A target.
 pub(crate) enum Evict {
     Call(Target),
+    /// All entries of a function, or some by their first arguments.
+    Entries(Entries),
     Key(Template),
     Pattern(Template),
     Tag(Template),
@@ -51,8 +54,11 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
     }
     let names = target::names(&function);
     let mut targets = templates(&args, &names, errors);
-    let calls = args.calls.into_iter().filter_map(|call| Target::new(call, &function, errors));
-    let calls: Vec<_> = calls.map(Evict::Call).collect();
+    let calls: Vec<_> = args
+        .calls
+        .into_iter()
+        .filter_map(|call| call_or_entries(call, &function, errors))
+        .collect();
     targets.splice(0..0, calls);
     targets.extend(args.subject.iter().map(|subject| Evict::Tag(subject.narrowest())));
     targets.extend(args.events.into_iter().map(Evict::Event));
@@ -79,10 +85,21 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
     }
 }
 
+fn call_or_entries(call: Expr, function: &Function, errors: &mut Errors) -> Option<Evict> {
+    match Entries::read(&call) {
+        Ok(Some(entries)) => Some(Evict::Entries(entries)),
+        Ok(None) => Target::new(call, function, errors).map(Evict::Call),
+        Err(error) => {
+            errors.push(error);
+            None
+        }
+    }
+}
+
 fn template(target: &mut Evict) -> Option<&mut Template> {
     match target {
         Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => Some(template),
-        Evict::Call(_) | Evict::Event(_) | Evict::All => None,
+        Evict::Call(_) | Evict::Entries(_) | Evict::Event(_) | Evict::All => None,
     }
 }
 
@@ -120,6 +137,7 @@ fn templates(args: &Args, names: &Names, errors: &mut Errors) -> Vec<Evict> {
 fn needs_result(target: &Evict) -> bool {
     match target {
         Evict::Call(call) => call.uses_result,
+        Evict::Entries(entries) => mentions(RESULT, entries.arguments()),
         Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => {
             template.mentions(RESULT)
         }
@@ -130,6 +148,7 @@ fn needs_result(target: &Evict) -> bool {
 fn result_is_there(target: &Evict, before: bool, function: &Function, errors: &mut Errors) {
     let shown = match target {
         Evict::Call(call) => call.expr.to_token_stream(),
+        Evict::Entries(entries) => entries.arguments(),
         Evict::Key(template) | Evict::Pattern(template) | Evict::Tag(template) => {
             template.literal().to_token_stream()
         }

@@ -5,6 +5,7 @@ use syn::Type;
 
 use super::args::Args;
 use crate::crate_path::Root;
+use crate::entries::Entries;
 use crate::errors::Errors;
 use crate::mutator::{nameable, returns_nothing};
 use crate::outcome::Outcome;
@@ -32,7 +33,12 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Opti
         errors.on(&more, "`#[cache_put]` writes one entry: put a second `#[cache_put]` on the function for another");
     }
     let output = output(&function, errors);
-    let target = Target::new(first?, &function, errors)?;
+    let first = first?;
+    if !matches!(Entries::read(&first), Ok(None)) {
+        errors.on(&first, "`#[cache_put]` writes one entry: give all arguments of the call");
+        return None;
+    }
+    let target = Target::new(first, &function, errors)?;
     Some(Model { root: args.root, target, outcome: args.outcome, output: output?, function })
 }
 

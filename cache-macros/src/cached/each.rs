@@ -57,6 +57,16 @@ impl Each {
         Some(Self { item, list: from, at, literal })
     }
 
+    /// The name of an item.
+    pub(super) fn item(&self) -> &Ident {
+        &self.item
+    }
+
+    /// The index of the list's argument, without the receiver.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// The names that keys and tags can use: the item replaces the list.
     pub(crate) fn names(&self, mut names: Names) -> Names {
         if let Some(whole) = names.all.iter_mut().find(|name| **name == self.list) {
@@ -155,7 +165,7 @@ fn items(model: &Model, each: &Each, shell: &Shell) -> TokenStream {
     let ttl = prologue::ttl_of_call(model).map(|ttl| mixed!(.ttl(#ttl)));
     let policy = prologue::policy_of_call(model).map(|policy| mixed!(.policy(#policy)));
     let batch =
-        mixed!(#private::FetchEach::new(&__LARDER_SITE, #ids::count(#whole)) #policy #ttl #skip);
+        mixed!(#private::FetchEach::<__LarderHere, _>::new(#ids::count(#whole)) #policy #ttl #skip);
     let batch = prologue::on_cache(model, &batch);
     // The validation has reported an item that is neither in the key nor in the tags.
     mixed! {

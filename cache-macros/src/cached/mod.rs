@@ -11,6 +11,7 @@ mod each;
 mod expand;
 mod key;
 mod key_with;
+mod leads;
 mod marks;
 mod model;
 mod order;

@@ -8,10 +8,10 @@ use syn::{ExprReference, GenericParam, Type};
 
 use super::detached::asks_base;
 use super::key::Key;
+use super::leads;
 use super::model::{CacheChoice, Model};
 use super::owning::borrows;
 use super::rules;
-use crate::call::hidden_name;
 use crate::mixed::{mixed, shown_at};
 use crate::returns::is_opaque;
 use crate::signature::{SELF_TYPE, occurs};
@@ -27,7 +27,7 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         CacheChoice::Named(name) => mixed!(.cache(#name)),
         _ => TokenStream::new(),
     };
-    let template = template(model);
+    let (parts, described) = (leads::parts(model), leads::described(model));
     let silent = model.silent.then(|| mixed!(.silent()));
     let events = &model.invalidate_on;
     let events =
@@ -40,39 +40,9 @@ pub(crate) fn site(model: &Model) -> TokenStream {
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
             #policy,
-        ) #named #template #events #patterns #silent;
+        ) #named #parts #events #patterns #silent;
+        #described
     }
-}
-
-/// The parts of the function's template, to be compared with other functions.
-fn template(model: &Model) -> Option<TokenStream> {
-    let private = &model.root.private;
-    let text = |text: &String| mixed!(#private::Part::Text(#text));
-    let mut head: Vec<_> = model.affixes.head().iter().map(text).collect();
-    let mut tail = Vec::new();
-    match &model.key {
-        Key::Template(template) => {
-            head.extend(template.parts(private));
-            let opaque = opaque(model, |name| template.mentions(&name.to_string()));
-            let open =
-                mixed!(#private::Part::Text("<"), #private::Part::Value, #private::Part::Text(">"));
-            tail.extend(opaque.map(|_| open.clone()));
-        }
-        // All functions of one operation share entries.
-        Key::Automatic { args, generics } if model.affixes.subject.is_some() => {
-            let told = !args.is_empty() || !generics.is_empty() || model.function.associated;
-            head.extend(told.then(|| mixed!(#private::Part::Arguments)));
-        }
-        _ => return None,
-    }
-    tail.extend(model.affixes.tail().map(text));
-    Some(mixed! {
-        .template(
-            &[#(#head),*],
-            &[#(#tail),*],
-            ::core::concat!(::core::file!(), ":", ::core::line!()),
-        )
-    })
 }
 
 /// The tiers, and the tags of all entries.
@@ -200,17 +170,11 @@ pub(super) fn traits(model: &Model) -> Option<TokenStream> {
     key.or_else(|| tags_of_call(model).find_map(|tag| tag.traits(&model.root.private)))
 }
 
-/// An item and a closure in the function, if the key needs them: their names and types tell where the function is.
-pub(super) fn here(model: &Model) -> TokenStream {
+/// A closure in the function, if the key needs it: its name and its type tell where the function is.
+pub(super) fn here(model: &Model) -> Option<TokenStream> {
     let key = key(model, &|ident| ident.into_token_stream());
-    let mentions = |name: &str| occurs(&Ident::new(name, Span::mixed_site()), key.clone());
-    let item = mentions("__LarderHere").then(|| {
-        mixed!(
-            enum __LarderHere {}
-        )
-    });
-    let closure = mentions("__larder_here").then(|| mixed!(let __larder_here = || {};));
-    mixed!(#item #closure)
+    let is_used = occurs(&Ident::new("__larder_here", Span::mixed_site()), key);
+    is_used.then(|| mixed!(let __larder_here = || {};))
 }
 
 /// The kind of the output, determined by traits: a `Result` under any alias is a `Result`.
@@ -239,7 +203,7 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let skip = model.conditions.fetch();
     let cell = cell(model).map(|_| mixed!(.cell(__larder_cell)));
-    on_cache(model, &mixed!(#private::Fetch::new(&__LARDER_SITE) #cell #skip))
+    on_cache(model, &mixed!(#private::Fetch::<__LarderHere>::new() #cell #skip))
 }
 
 /// The part that distinguishes instances in a key without the function's path: the parameters of
@@ -247,14 +211,22 @@ pub(crate) fn fetch(model: &Model) -> TokenStream {
 /// `impl Trait` arguments, which have no name.
 fn told_apart(model: &Model, template: Option<&Template>, places: Places<'_>) -> TokenStream {
     let instance = instance(model, template);
-    let opaque = template
-        .map(|template| types(opaque(model, |name| template.mentions(&name.to_string())), places));
+    let opaque = template.map(|template| types(opaque_in_template(model, template), places));
     mixed!(#instance #opaque)
 }
 
-/// The statement that writes the instance into the key, unless the key already has it or the user
-/// has allowed all instances to share entries.
-fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
+/// What a key contains about the surroundings of the function.
+#[derive(Clone, Copy)]
+pub(super) enum Instance {
+    OfType,
+    /// The same for a function with its own generic parameters, for which the user has decided.
+    Around,
+    /// Only the trait, because the key has the type.
+    OfTrait,
+}
+
+/// The instance in a key, unless the key already has it or the user has allowed all instances to share entries.
+pub(super) fn instance_in(model: &Model, template: Option<&Template>) -> Option<Instance> {
     let function = &model.function;
     // A sync function without `Self` is a free function: if it were a method, its twin would not
     // compile.
@@ -262,21 +234,36 @@ fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
     if free || model.every_type {
         return None;
     }
-    let names_type = match template {
+    Some(match (names_type(model, template), is_generic(model)) {
+        (true, _) => Instance::OfTrait,
+        (false, true) => Instance::Around,
+        (false, false) => Instance::OfType,
+    })
+}
+
+fn names_type(model: &Model, template: Option<&Template>) -> bool {
+    match template {
         Some(template) => template.mentions(SELF_TYPE),
         // `automatic` writes the type.
-        None => function.associated,
+        None => model.function.associated,
+    }
+}
+
+fn is_generic(model: &Model) -> bool {
+    let function = &model.function;
+    function.names().generics().next().is_some()
+        || function.args.iter().any(|arg| is_opaque(&arg.ty))
+}
+
+/// The statement that writes the instance into the key.
+fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
+    let write = match instance_in(model, template)? {
+        Instance::OfType => mixed!(instance),
+        Instance::Around => mixed!(instance_around),
+        Instance::OfTrait => mixed!(instance_of_trait),
     };
-    let generic = function.names().generics().next().is_some()
-        || function.args.iter().any(|arg| is_opaque(&arg.ty));
-    let write = match (names_type, generic) {
-        (true, _) => mixed!(instance_of_trait),
-        // The user has decided about the function's own generics.
-        (false, true) => mixed!(instance_around),
-        (false, false) => mixed!(instance),
-    };
-    let sole = (!names_type && generic && function.associated)
-        .then(|| mixed!(__larder_key.sole::<Self>();));
+    let sole = !names_type(model, template) && is_generic(model) && model.function.associated;
+    let sole = sole.then(|| mixed!(__larder_key.sole::<Self>();));
     Some(mixed! {
         __LARDER_SITE.#write::<__LarderHere, _>(__larder_key, __larder_here);
         #sole
@@ -345,7 +332,7 @@ fn automatic(model: &Model, kept: &[Ident], places: Places<'_>, rest: &TokenStre
             let instance = told_apart(model, None, places);
             mixed!(#ty #instance)
         }
-        false => place(model, &name),
+        false => place(),
     };
     let generics = generics(model, kept, places);
     let ident = Ident::new("__larder_key", Span::mixed_site());
@@ -384,30 +371,8 @@ fn in_cell(model: &Model) -> TokenStream {
 /// module that name is the expected one, and the comparison is constant. rustc does not name
 /// blocks, so two functions in blocks of one function need their positions, and two functions from
 /// one `macro_rules!` call need the hash of their text.
-fn place(model: &Model, name: &str) -> TokenStream {
-    let private = &model.root.private;
-    // The key of a sync function is written in its twin.
-    let twin = !model.function.is_async() && !model.function.associated;
-    let whole = match twin {
-        true => {
-            let twin = hidden_name(&model.function.sig.ident);
-            format!("::{twin}::{{{{closure}}}}")
-        }
-        false => format!("::{name}::{{{{closure}}}}"),
-    };
-    let text = format!(".{:016x}", model.function.fingerprint());
-    mixed! {
-        __LARDER_SITE.place(
-            __larder_key,
-            &#private::Place {
-                module: ::core::module_path!(),
-                around: ::core::module_path!(),
-                whole: ::core::concat!(::core::module_path!(), #whole),
-                position: ::core::concat!("@", ::core::line!(), ".", ::core::column!(), #text),
-            },
-            __larder_here,
-        );
-    }
+fn place() -> TokenStream {
+    mixed!(__LARDER_SITE.place(__larder_key, __larder_here);)
 }
 
 /// The function's own generics, including the types of `impl Trait` arguments.
@@ -432,6 +397,14 @@ pub(super) fn opaque_in_key(model: &Model) -> impl Iterator<Item = Ident> {
         Key::Automatic { args, .. } | Key::Custom { args, .. } => args.contains(name),
         _ => false,
     })
+}
+
+/// The `impl Trait` arguments in a template.
+pub(super) fn opaque_in_template<'a>(
+    model: &'a Model,
+    template: &'a Template,
+) -> impl Iterator<Item = Ident> + 'a {
+    opaque(model, |name| template.mentions(&name.to_string()))
 }
 
 /// The `impl Trait` arguments that are kept.

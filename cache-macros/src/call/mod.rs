@@ -1,4 +1,4 @@
-//! `call!(fib(40))`: the `Call` of a cached sync function.
+//! `call!(fib(40))`: the `Call` of a cached sync function. `call!(fib)`: the function that returns it.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident};
@@ -19,7 +19,7 @@ pub(crate) fn is_primitive(name: &Ident) -> bool {
     PRIMITIVE.iter().any(|primitive| name == primitive)
 }
 
-const FORM: &str = "`call!` takes one call of a cached sync function, such as `call!(fib(40))` or `call!(report.total(7))`";
+const FORM: &str = "`call!` takes one call of a cached sync function, such as `call!(fib(40))` or `call!(report.total(7))`, or the function alone: `call!(fib)`";
 
 /// Expands the macro.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
@@ -33,6 +33,8 @@ fn try_expand(input: TokenStream) -> syn::Result<TokenStream> {
     };
     match strip(call) {
         Expr::MethodCall(call) => Ok(method(call)),
+        // The function itself, for `larder::function`.
+        Expr::Path(path) => Ok(twin(path).into_token_stream()),
         Expr::Call(ExprCall { attrs, func, paren_token, args }) => match *func {
             Expr::Path(path) => {
                 let func = Box::new(Expr::Path(twin(path)));
@@ -58,7 +60,8 @@ fn method(mut call: ExprMethodCall) -> TokenStream {
     call.into_token_stream()
 }
 
-fn twin(mut path: ExprPath) -> ExprPath {
+/// The path of the function that returns the `Call`.
+pub(crate) fn twin(mut path: ExprPath) -> ExprPath {
     let of_type = path.qself.is_some() || owner_is_type(&path);
     let Some(last) = path.path.segments.last_mut() else {
         return path;

@@ -63,10 +63,18 @@ impl Template {
         }
     }
 
-    /// The parts, for the comparison with other templates.
-    pub(crate) fn parts(&self, private: &TokenStream) -> Vec<TokenStream> {
+    /// The parts. `position`: the index of the argument that is called so.
+    pub(crate) fn parts(
+        &self,
+        private: &TokenStream,
+        position: &dyn Fn(&Ident) -> Option<usize>,
+    ) -> Vec<TokenStream> {
+        let whole = |place: &Place| position(&place.root).filter(|_| place.fields.is_empty());
         let parts = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#private::Part::Text(#text)),
+            Part::Place(place) if let Some(at) = whole(place) => {
+                mixed!(#private::Part::Argument(#at))
+            }
             // Constants occur only in tags.
             Part::Place(_) | Part::Piece(_) | Part::Const(_) => mixed!(#private::Part::Value),
             Part::Type(_) => mixed!(#private::Part::Type),

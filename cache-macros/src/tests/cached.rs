@@ -36,16 +36,22 @@ fn a_template_with_tags() {
                             .ttl(::core::time::Duration::from_millis(300_000))
                             .tags(&["users"]),
                     )
-                    .template(
+                    .parts(
                         &[
                             ::larder::__private::Part::Text("user:"),
-                            ::larder::__private::Part::Value,
+                            ::larder::__private::Part::Argument(1usize),
+                            ::larder::__private::Part::Instance,
                         ],
-                        &[],
-                        ::core::concat!(::core::file!(), ":", ::core::line!()),
                     )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()))
                     .tag_patterns(&["user:*"]);
                 enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 2usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -56,7 +62,7 @@ fn a_template_with_tags() {
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (id,),
@@ -111,9 +117,34 @@ fn an_automatic_key() {
                 __larder_arg1: (u8, u8),
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = Vec<T>>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::search"),
-                    ::larder::Policy::new(),
-                );
+                        ::core::concat!(::core::module_path!(), "::search"),
+                        ::larder::Policy::new(),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Path,
+                            ::larder::__private::Part::Place,
+                            ::larder::__private::Part::Arguments {
+                                types: true,
+                                positions: &[0usize],
+                            },
+                        ],
+                    )
+                    .placed(::larder::__private::Place {
+                        module: ::core::module_path!(),
+                        around: ::core::module_path!(),
+                        whole: ::core::concat!(::core::module_path!(), "::search::{{closure}}"),
+                        position: ::core::concat!(
+                            "@", ::core::line!(), ".", ::core::column!(), ".42138a2f66572409"
+                        ),
+                    });
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 0usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 #[allow(unused_variables)]
                 let (a, b) = __larder_arg1;
                 let __larder_here = || {};
@@ -126,28 +157,13 @@ fn an_automatic_key() {
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (query, a, b),
                         move |(query, a, b), __larder_key, __larder_tags| {
                             __larder_key.function_path(::core::module_path!(), "search");
-                            __LARDER_SITE
-                                .place(
-                                    __larder_key,
-                                    &::larder::__private::Place {
-                                        module: ::core::module_path!(),
-                                        around: ::core::module_path!(),
-                                        whole: ::core::concat!(
-                                            ::core::module_path!(), "::search::{{closure}}"
-                                        ),
-                                        position: ::core::concat!(
-                                            "@", ::core::line!(), ".", ::core::column!(),
-                                            ".42138a2f66572409"
-                                        ),
-                                    },
-                                    __larder_here,
-                                );
+                            __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.generic::<T>();
                             __larder_key.arg(&N);
                             __larder_key.arg(&(*query));
@@ -211,17 +227,23 @@ fn a_method_with_a_named_cache() {
                                 .local(),
                         )
                         .cache("people")
-                        .template(
+                        .parts(
                             &[
                                 ::larder::__private::Part::Text("user:"),
-                                ::larder::__private::Part::Value,
+                                ::larder::__private::Part::Argument(1usize),
                                 ::larder::__private::Part::Text(":"),
                                 ::larder::__private::Part::Value,
+                                ::larder::__private::Part::Instance,
                             ],
-                            &[],
-                            ::core::concat!(::core::file!(), ":", ::core::line!()),
-                        );
+                        )
+                        .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
                     enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 0usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -232,7 +254,7 @@ fn a_method_with_a_named_cache() {
                         __larder_shape,
                         ::larder::__private::local(),
                     );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE)
+                    ::larder::__private::Fetch::<__LarderHere>::new()
                         .call(
                             __larder_rules,
                             (self, id),
@@ -288,9 +310,35 @@ fn a_method_without_arguments_and_a_handle() {
                     self: Arc<Self>,
                 ) -> my::larder::Call<impl my::larder::__private::Load<Output = Vec<User>>> {
                     static __LARDER_SITE: my::larder::__private::Site = my::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::all"),
-                        my::larder::Policy::new(),
-                    );
+                            ::core::concat!(::core::module_path!(), "::all"),
+                            my::larder::Policy::new(),
+                        )
+                        .parts(
+                            &[
+                                my::larder::__private::Part::Path,
+                                my::larder::__private::Part::Place,
+                                my::larder::__private::Part::Arguments {
+                                    types: false,
+                                    positions: &[0usize],
+                                },
+                            ],
+                        )
+                        .placed(my::larder::__private::Place {
+                            module: ::core::module_path!(),
+                            around: ::core::module_path!(),
+                            whole: ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
+                            position: ::core::concat!(
+                                "@", ::core::line!(), ".", ::core::column!(), ".1f49d4b6ec759953"
+                            ),
+                        });
+                    enum __LarderHere {}
+                    impl my::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 1usize;
+                        const BY_HANDLE: bool = true;
+                        fn site() -> &'static my::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_shape = {
                         use my::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -303,7 +351,8 @@ fn a_method_without_arguments_and_a_handle() {
                     );
                     match &self.cache {
                         __larder_handle => {
-                            my::larder::__private::Fetch::new(&__LARDER_SITE).cache(__larder_handle)
+                            my::larder::__private::Fetch::<__LarderHere>::new()
+                                .cache(__larder_handle)
                         }
                     }
                         .call(
@@ -311,22 +360,7 @@ fn a_method_without_arguments_and_a_handle() {
                             (self,),
                             move |(__larder_self,), __larder_key, __larder_tags| {
                                 __larder_key.function_path(::core::module_path!(), "all");
-                                __LARDER_SITE
-                                    .place(
-                                        __larder_key,
-                                        &my::larder::__private::Place {
-                                            module: ::core::module_path!(),
-                                            around: ::core::module_path!(),
-                                            whole: ::core::concat!(
-                                                ::core::module_path!(), "::all::{{closure}}"
-                                            ),
-                                            position: ::core::concat!(
-                                                "@", ::core::line!(), ".", ::core::column!(),
-                                                ".1f49d4b6ec759953"
-                                            ),
-                                        },
-                                        __larder_here,
-                                    );
+                                __LARDER_SITE.place(__larder_key, __larder_here);
                                 __larder_key.arg(&(*__larder_self));
                             },
                             move |(__larder_self,)| {
@@ -374,16 +408,22 @@ fn a_property() {
                             ::core::concat!(::core::module_path!(), "::user_count"),
                             ::larder::Policy::new().ttl(::core::time::Duration::from_millis(60_000)),
                         )
-                        .template(
+                        .parts(
                             &[
                                 ::larder::__private::Part::Text("tenant:"),
                                 ::larder::__private::Part::Value,
                                 ::larder::__private::Part::Text(":users"),
+                                ::larder::__private::Part::Instance,
                             ],
-                            &[],
-                            ::core::concat!(::core::file!(), ":", ::core::line!()),
-                        );
+                        )
+                        .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
                     enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 0usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -394,7 +434,7 @@ fn a_property() {
                         __larder_shape,
                         ::larder::__private::remote(__larder_shape),
                     );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE)
+                    ::larder::__private::Fetch::<__LarderHere>::new()
                         .call(
                             __larder_rules,
                             (self,),
@@ -451,9 +491,34 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                 s: Cow<'_, str>,
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = &'static str>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::all"),
-                    ::larder::Policy::new().local(),
-                );
+                        ::core::concat!(::core::module_path!(), "::all"),
+                        ::larder::Policy::new().local(),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Path,
+                            ::larder::__private::Part::Place,
+                            ::larder::__private::Part::Arguments {
+                                types: false,
+                                positions: &[],
+                            },
+                        ],
+                    )
+                    .placed(::larder::__private::Place {
+                        module: ::core::module_path!(),
+                        around: ::core::module_path!(),
+                        whole: ::core::concat!(::core::module_path!(), "::all::{{closure}}"),
+                        position: ::core::concat!(
+                            "@", ::core::line!(), ".", ::core::column!(), ".e8f09e77b57757ce"
+                        ),
+                    });
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 2usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -464,28 +529,13 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                     __larder_shape,
                     ::larder::__private::local(),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (),
                         move |(), __larder_key, __larder_tags| {
                             __larder_key.function_path(::core::module_path!(), "all");
-                            __LARDER_SITE
-                                .place(
-                                    __larder_key,
-                                    &::larder::__private::Place {
-                                        module: ::core::module_path!(),
-                                        around: ::core::module_path!(),
-                                        whole: ::core::concat!(
-                                            ::core::module_path!(), "::all::{{closure}}"
-                                        ),
-                                        position: ::core::concat!(
-                                            "@", ::core::line!(), ".", ::core::column!(),
-                                            ".e8f09e77b57757ce"
-                                        ),
-                                    },
-                                    __larder_here,
-                                );
+                            __LARDER_SITE.place(__larder_key, __larder_here);
                         },
                         move |()| {
                             async move {

@@ -28,12 +28,29 @@ fn a_cell_takes_the_place_of_the_arguments() {
                     &self,
                 ) -> ::larder::Call<impl ::larder::__private::Load<Output = Vec<Post>>> {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::posts"),
-                        ::larder::Policy::new()
-                            .ttl(::core::time::Duration::from_millis(60_000))
-                            .local(),
-                    );
+                            ::core::concat!(::core::module_path!(), "::posts"),
+                            ::larder::Policy::new()
+                                .ttl(::core::time::Duration::from_millis(60_000))
+                                .local(),
+                        )
+                        .parts(
+                            &[
+                                ::larder::__private::Part::Path,
+                                ::larder::__private::Part::Place,
+                                ::larder::__private::Part::Arguments {
+                                    types: false,
+                                    positions: &[],
+                                },
+                            ],
+                        );
                     enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 0usize;
+                        const IN_CELLS: bool = true;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_cell = ::larder::__private::cell_of(&self.posts);
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -44,7 +61,7 @@ fn a_cell_takes_the_place_of_the_arguments() {
                         __larder_shape,
                         ::larder::__private::local(),
                     );
-                    ::larder::__private::Fetch::new(&__LARDER_SITE)
+                    ::larder::__private::Fetch::<__LarderHere>::new()
                         .cell(__larder_cell)
                         .call(
                             __larder_rules,

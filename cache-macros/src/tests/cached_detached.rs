@@ -33,9 +33,34 @@ fn a_free_function() {
                 mut id: u64,
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = Result<User<T>, DbError>>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get_user"),
-                    ::larder::Policy::new().local(),
-                );
+                        ::core::concat!(::core::module_path!(), "::get_user"),
+                        ::larder::Policy::new().local(),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Path,
+                            ::larder::__private::Part::Place,
+                            ::larder::__private::Part::Arguments {
+                                types: false,
+                                positions: &[],
+                            },
+                        ],
+                    )
+                    .placed(::larder::__private::Place {
+                        module: ::core::module_path!(),
+                        around: ::core::module_path!(),
+                        whole: ::core::concat!(::core::module_path!(), "::get_user::{{closure}}"),
+                        position: ::core::concat!(
+                            "@", ::core::line!(), ".", ::core::column!(), ".06344ee292eafbe2"
+                        ),
+                    });
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 3usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -46,28 +71,13 @@ fn a_free_function() {
                     __larder_shape,
                     ::larder::__private::local(),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (),
                         move |(), __larder_key, __larder_tags| {
                             __larder_key.function_path(::core::module_path!(), "get_user");
-                            __LARDER_SITE
-                                .place(
-                                    __larder_key,
-                                    &::larder::__private::Place {
-                                        module: ::core::module_path!(),
-                                        around: ::core::module_path!(),
-                                        whole: ::core::concat!(
-                                            ::core::module_path!(), "::get_user::{{closure}}"
-                                        ),
-                                        position: ::core::concat!(
-                                            "@", ::core::line!(), ".", ::core::column!(),
-                                            ".06344ee292eafbe2"
-                                        ),
-                                    },
-                                    __larder_here,
-                                );
+                            __LARDER_SITE.place(__larder_key, __larder_here);
                         },
                         move |()| {
                             let _ = &db;
@@ -122,15 +132,21 @@ fn a_method() {
                                 .ttl(::core::time::Duration::from_millis(60_000))
                                 .stale(::core::time::Duration::from_millis(300_000)),
                         )
-                        .template(
+                        .parts(
                             &[
                                 ::larder::__private::Part::Text("user:"),
-                                ::larder::__private::Part::Value,
+                                ::larder::__private::Part::Argument(1usize),
+                                ::larder::__private::Part::Instance,
                             ],
-                            &[],
-                            ::core::concat!(::core::file!(), ":", ::core::line!()),
-                        );
+                        )
+                        .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
                     enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 2usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -145,7 +161,7 @@ fn a_method() {
                     let __larder_load = async move |__larder_self: &Self, id: u64| -> Option<User> {
                         { __larder_self.db.fetch(id).await }
                     };
-                    ::larder::__private::Fetch::new(&__LARDER_SITE)
+                    ::larder::__private::Fetch::<__LarderHere>::new()
                         .call_refreshing(
                             __larder_rules,
                             (self, id),

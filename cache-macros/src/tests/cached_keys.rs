@@ -31,15 +31,22 @@ fn text_around_a_template() {
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::Policy::new(),
                     )
-                    .template(
+                    .parts(
                         &[
                             ::larder::__private::Part::Text("shop:users:"),
-                            ::larder::__private::Part::Value,
+                            ::larder::__private::Part::Argument(0usize),
+                            ::larder::__private::Part::Instance,
+                            ::larder::__private::Part::Text("#2"),
                         ],
-                        &[::larder::__private::Part::Text("#2")],
-                        ::core::concat!(::core::file!(), ":", ::core::line!()),
-                    );
+                    )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
                 enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 1usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -50,7 +57,7 @@ fn text_around_a_template() {
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (id,),
@@ -102,9 +109,36 @@ fn a_text_of_the_users_behind_the_functions_path() {
                 key: u8,
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get"),
-                    ::larder::Policy::new(),
-                );
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::Policy::new(),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Text("v1/"),
+                            ::larder::__private::Part::Path,
+                            ::larder::__private::Part::Place,
+                            ::larder::__private::Part::Arguments {
+                                types: false,
+                                positions: &[],
+                            },
+                            ::larder::__private::Part::Text("#b"),
+                        ],
+                    )
+                    .placed(::larder::__private::Place {
+                        module: ::core::module_path!(),
+                        around: ::core::module_path!(),
+                        whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        position: ::core::concat!(
+                            "@", ::core::line!(), ".", ::core::column!(), ".be378eb9200aded2"
+                        ),
+                    });
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 0usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_text = ::larder::__private::KeyPart::of(&make_key(&user, key));
                 let __larder_shape = {
@@ -116,29 +150,14 @@ fn a_text_of_the_users_behind_the_functions_path() {
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (__larder_text,),
                         move |(__larder_text,), __larder_key, __larder_tags| {
                             __larder_key.literal("v1/");
                             __larder_key.function_path(::core::module_path!(), "get");
-                            __LARDER_SITE
-                                .place(
-                                    __larder_key,
-                                    &::larder::__private::Place {
-                                        module: ::core::module_path!(),
-                                        around: ::core::module_path!(),
-                                        whole: ::core::concat!(
-                                            ::core::module_path!(), "::get::{{closure}}"
-                                        ),
-                                        position: ::core::concat!(
-                                            "@", ::core::line!(), ".", ::core::column!(),
-                                            ".be378eb9200aded2"
-                                        ),
-                                    },
-                                    __larder_here,
-                                );
+                            __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.generic::<T>();
                             __larder_key.arg(&N);
                             __larder_key.part(&(*__larder_text));
@@ -186,18 +205,24 @@ fn a_template_names_generic_parameters() {
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::Policy::new(),
                     )
-                    .template(
+                    .parts(
                         &[
                             ::larder::__private::Part::Type,
                             ::larder::__private::Part::Text(":"),
                             ::larder::__private::Part::Value,
                             ::larder::__private::Part::Text(":"),
-                            ::larder::__private::Part::Value,
+                            ::larder::__private::Part::Argument(1usize),
+                            ::larder::__private::Part::Instance,
                         ],
-                        &[],
-                        ::core::concat!(::core::file!(), ":", ::core::line!()),
-                    );
+                    )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
                 enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 2usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -208,7 +233,7 @@ fn a_template_names_generic_parameters() {
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (id,),
@@ -299,9 +324,34 @@ fn a_text_by_a_function_and_by_a_closure() {
                 )]
                 fn get(&self, db: &Db, id: u64, name: &str) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::get"),
-                        ::larder::Policy::new(),
-                    );
+                            ::core::concat!(::core::module_path!(), "::get"),
+                            ::larder::Policy::new(),
+                        )
+                        .parts(
+                            &[
+                                ::larder::__private::Part::Path,
+                                ::larder::__private::Part::Place,
+                                ::larder::__private::Part::Arguments {
+                                    types: false,
+                                    positions: &[],
+                                },
+                            ],
+                        )
+                        .placed(::larder::__private::Place {
+                            module: ::core::module_path!(),
+                            around: ::core::module_path!(),
+                            whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                            position: ::core::concat!(
+                                "@", ::core::line!(), ".", ::core::column!(), ".93518a235745ef01"
+                            ),
+                        });
+                    enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 0usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_text = ::larder::__private::KeyPart::of(
                         &Self::make_key(self, &id, name),
@@ -316,28 +366,13 @@ fn a_text_by_a_function_and_by_a_closure() {
                         ::larder::__private::local(),
                     );
                     ::larder::__private::wait(
-                        ::larder::__private::Fetch::new(&__LARDER_SITE)
+                        ::larder::__private::Fetch::<__LarderHere>::new()
                             .call_sync(
                                 __larder_rules,
                                 (__larder_text,),
                                 move |(__larder_text,), __larder_key, __larder_tags| {
                                     __larder_key.function_path(::core::module_path!(), "get");
-                                    __LARDER_SITE
-                                        .place(
-                                            __larder_key,
-                                            &::larder::__private::Place {
-                                                module: ::core::module_path!(),
-                                                around: ::core::module_path!(),
-                                                whole: ::core::concat!(
-                                                    ::core::module_path!(), "::get::{{closure}}"
-                                                ),
-                                                position: ::core::concat!(
-                                                    "@", ::core::line!(), ".", ::core::column!(),
-                                                    ".93518a235745ef01"
-                                                ),
-                                            },
-                                            __larder_here,
-                                        );
+                                    __LARDER_SITE.place(__larder_key, __larder_here);
                                     __larder_key.part(&(*__larder_text));
                                 },
                                 move |(_,)| -> u64 {
@@ -375,9 +410,34 @@ fn a_text_by_a_function_and_by_a_closure() {
                 page: u32,
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get"),
-                    ::larder::Policy::new(),
-                );
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::Policy::new(),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Path,
+                            ::larder::__private::Part::Place,
+                            ::larder::__private::Part::Arguments {
+                                types: false,
+                                positions: &[],
+                            },
+                        ],
+                    )
+                    .placed(::larder::__private::Place {
+                        module: ::core::module_path!(),
+                        around: ::core::module_path!(),
+                        whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                        position: ::core::concat!(
+                            "@", ::core::line!(), ".", ::core::column!(), ".ba646fbf97f46596"
+                        ),
+                    });
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 0usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_text = ::larder::__private::KeyPart::of(
                     &::larder::__private::text_of(
@@ -394,28 +454,13 @@ fn a_text_by_a_function_and_by_a_closure() {
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (__larder_text,),
                         move |(__larder_text,), __larder_key, __larder_tags| {
                             __larder_key.function_path(::core::module_path!(), "get");
-                            __LARDER_SITE
-                                .place(
-                                    __larder_key,
-                                    &::larder::__private::Place {
-                                        module: ::core::module_path!(),
-                                        around: ::core::module_path!(),
-                                        whole: ::core::concat!(
-                                            ::core::module_path!(), "::get::{{closure}}"
-                                        ),
-                                        position: ::core::concat!(
-                                            "@", ::core::line!(), ".", ::core::column!(),
-                                            ".ba646fbf97f46596"
-                                        ),
-                                    },
-                                    __larder_here,
-                                );
+                            __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.part(&(*__larder_text));
                         },
                         move |(_,)| {

@@ -64,15 +64,21 @@ fn every_option() {
                             .early_refresh(1.0)
                             .stampede(::larder::Stampede::Process),
                     )
-                    .template(
+                    .parts(
                         &[
                             ::larder::__private::Part::Text("user:"),
-                            ::larder::__private::Part::Value,
+                            ::larder::__private::Part::Argument(0usize),
+                            ::larder::__private::Part::Instance,
                         ],
-                        &[],
-                        ::core::concat!(::core::file!(), ":", ::core::line!()),
-                    );
+                    )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
                 enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 1usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -94,7 +100,7 @@ fn every_option() {
                 let __larder_load = async move |id: u64| -> Result<Option<User>, DbError> {
                     { fetch(id).await }
                 };
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .skip_if(id == 0)
                     .call_refreshing(
                         __larder_rules,
@@ -148,16 +154,22 @@ fn a_shared_policy() {
                         ::core::concat!(::core::module_path!(), "::get_user"),
                         ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
                     )
-                    .template(
+                    .parts(
                         &[
                             ::larder::__private::Part::Text("user:"),
-                            ::larder::__private::Part::Value,
+                            ::larder::__private::Part::Argument(0usize),
+                            ::larder::__private::Part::Instance,
                         ],
-                        &[],
-                        ::core::concat!(::core::file!(), ":", ::core::line!()),
                     )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()))
                     .tag_patterns(&["users", "user:*"]);
                 enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 1usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -180,7 +192,7 @@ fn a_shared_policy() {
                 ::larder::__private::Background::<
                     __LARDER_GOES_ON,
                 >::call(
-                    ::larder::__private::Fetch::new(&__LARDER_SITE),
+                    ::larder::__private::Fetch::<__LarderHere>::new(),
                     __larder_rules,
                     (id,),
                     move |(id,), __larder_key, __larder_tags| {
@@ -231,7 +243,32 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                             ::core::concat!(::core::module_path!(), "::get"),
                             ::larder::__private::possible(__LARDER_POLICY),
                         )
+                        .parts(
+                            &[
+                                ::larder::__private::Part::Path,
+                                ::larder::__private::Part::Place,
+                                ::larder::__private::Part::Arguments {
+                                    types: false,
+                                    positions: &[],
+                                },
+                            ],
+                        )
+                        .placed(::larder::__private::Place {
+                            module: ::core::module_path!(),
+                            around: ::core::module_path!(),
+                            whole: ::core::concat!(::core::module_path!(), "::get::{{closure}}"),
+                            position: ::core::concat!(
+                                "@", ::core::line!(), ".", ::core::column!(), ".8e68ce207d2e3002"
+                            ),
+                        })
                         .tag_patterns(&["users"]);
+                    enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 1usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -256,28 +293,13 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                                 (&&::larder::__private::output_probe(__larder_shape)).refuses()
                             })
                     };
-                    ::larder::__private::Fetch::new(&__LARDER_SITE)
+                    ::larder::__private::Fetch::<__LarderHere>::new()
                         .call(
                             __larder_rules,
                             (),
                             move |(), __larder_key, __larder_tags| {
                                 __larder_key.function_path(::core::module_path!(), "get");
-                                __LARDER_SITE
-                                    .place(
-                                        __larder_key,
-                                        &::larder::__private::Place {
-                                            module: ::core::module_path!(),
-                                            around: ::core::module_path!(),
-                                            whole: ::core::concat!(
-                                                ::core::module_path!(), "::get::{{closure}}"
-                                            ),
-                                            position: ::core::concat!(
-                                                "@", ::core::line!(), ".", ::core::column!(),
-                                                ".8e68ce207d2e3002"
-                                            ),
-                                        },
-                                        __larder_here,
-                                    );
+                                __LARDER_SITE.place(__larder_key, __larder_here);
                                 __larder_tags.begin();
                                 __larder_tags.text().literal("users");
                             },
@@ -389,13 +411,40 @@ fn a_sync_function() {
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = Result<User, DbError>>> {
                 const __LARDER_POLICY: ::larder::Policy = USERS;
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::get"),
-                    ::larder::__private::possible(
-                        __LARDER_POLICY
-                            .err_ttl(::core::time::Duration::from_millis(1_000))
-                            .jitter(1.0),
-                    ),
-                );
+                        ::core::concat!(::core::module_path!(), "::get"),
+                        ::larder::__private::possible(
+                            __LARDER_POLICY
+                                .err_ttl(::core::time::Duration::from_millis(1_000))
+                                .jitter(1.0),
+                        ),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Path,
+                            ::larder::__private::Part::Place,
+                            ::larder::__private::Part::Arguments {
+                                types: false,
+                                positions: &[0usize],
+                            },
+                        ],
+                    )
+                    .placed(::larder::__private::Place {
+                        module: ::core::module_path!(),
+                        around: ::core::module_path!(),
+                        whole: ::core::concat!(
+                            ::core::module_path!(), "::__larder_call_get::{{closure}}"
+                        ),
+                        position: ::core::concat!(
+                            "@", ::core::line!(), ".", ::core::column!(), ".453063b4669d4031"
+                        ),
+                    });
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 1usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -411,29 +460,14 @@ fn a_sync_function() {
                         })
                         .unless(|user| user.id == 0)
                 };
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .skip_if(id > 3)
                     .call_sync(
                         __larder_rules,
                         (id,),
                         move |(id,), __larder_key, __larder_tags| {
                             __larder_key.function_path(::core::module_path!(), "get");
-                            __LARDER_SITE
-                                .place(
-                                    __larder_key,
-                                    &::larder::__private::Place {
-                                        module: ::core::module_path!(),
-                                        around: ::core::module_path!(),
-                                        whole: ::core::concat!(
-                                            ::core::module_path!(), "::__larder_call_get::{{closure}}"
-                                        ),
-                                        position: ::core::concat!(
-                                            "@", ::core::line!(), ".", ::core::column!(),
-                                            ".453063b4669d4031"
-                                        ),
-                                    },
-                                    __larder_here,
-                                );
+                            __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.arg(&(*id));
                         },
                         move |(id,)| -> Result<User, DbError> {
@@ -484,12 +518,17 @@ fn a_property() {
                                 .ttl(::core::time::Duration::from_millis(60_000))
                                 .none_ttl(::core::time::Duration::from_millis(5_000)),
                         )
-                        .template(
-                            &[::larder::__private::Part::Value],
-                            &[],
-                            ::core::concat!(::core::file!(), ":", ::core::line!()),
-                        );
+                        .parts(
+                            &[::larder::__private::Part::Value, ::larder::__private::Part::Instance],
+                        )
+                        .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
                     enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 0usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -503,7 +542,7 @@ fn a_property() {
                             )
                             .absent(::larder::__private::absent(__larder_shape))
                     };
-                    ::larder::__private::Fetch::new(&__LARDER_SITE)
+                    ::larder::__private::Fetch::<__LarderHere>::new()
                         .skip_if(self.closed)
                         .call(
                             __larder_rules,

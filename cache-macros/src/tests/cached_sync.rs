@@ -97,9 +97,36 @@ fn a_free_function() {
                 n: u64,
             ) -> ::larder::Call<impl ::larder::__private::Load<Output = u64>> {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                    ::core::concat!(::core::module_path!(), "::fib"),
-                    ::larder::Policy::new(),
-                );
+                        ::core::concat!(::core::module_path!(), "::fib"),
+                        ::larder::Policy::new(),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Path,
+                            ::larder::__private::Part::Place,
+                            ::larder::__private::Part::Arguments {
+                                types: false,
+                                positions: &[0usize],
+                            },
+                        ],
+                    )
+                    .placed(::larder::__private::Place {
+                        module: ::core::module_path!(),
+                        around: ::core::module_path!(),
+                        whole: ::core::concat!(
+                            ::core::module_path!(), "::__larder_call_fib::{{closure}}"
+                        ),
+                        position: ::core::concat!(
+                            "@", ::core::line!(), ".", ::core::column!(), ".3b301b0ab2ae5aa8"
+                        ),
+                    });
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 1usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -110,28 +137,13 @@ fn a_free_function() {
                     __larder_shape,
                     ::larder::__private::local(),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call_sync(
                         __larder_rules,
                         (n,),
                         move |(n,), __larder_key, __larder_tags| {
                             __larder_key.function_path(::core::module_path!(), "fib");
-                            __LARDER_SITE
-                                .place(
-                                    __larder_key,
-                                    &::larder::__private::Place {
-                                        module: ::core::module_path!(),
-                                        around: ::core::module_path!(),
-                                        whole: ::core::concat!(
-                                            ::core::module_path!(), "::__larder_call_fib::{{closure}}"
-                                        ),
-                                        position: ::core::concat!(
-                                            "@", ::core::line!(), ".", ::core::column!(),
-                                            ".3b301b0ab2ae5aa8"
-                                        ),
-                                    },
-                                    __larder_here,
-                                );
+                            __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.arg(&(*n));
                         },
                         move |(n,)| -> u64 {
@@ -199,9 +211,34 @@ fn a_method() {
                         ::core::unreachable!()
                     }
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::total"),
-                        ::larder::Policy::new().local(),
-                    );
+                            ::core::concat!(::core::module_path!(), "::total"),
+                            ::larder::Policy::new().local(),
+                        )
+                        .parts(
+                            &[
+                                ::larder::__private::Part::Path,
+                                ::larder::__private::Part::Place,
+                                ::larder::__private::Part::Arguments {
+                                    types: false,
+                                    positions: &[],
+                                },
+                            ],
+                        )
+                        .placed(::larder::__private::Place {
+                            module: ::core::module_path!(),
+                            around: ::core::module_path!(),
+                            whole: ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
+                            position: ::core::concat!(
+                                "@", ::core::line!(), ".", ::core::column!(), ".b5dd0bab146c7b3d"
+                            ),
+                        });
+                    enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 2usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     let __larder_here = || {};
                     let __larder_shape = {
                         use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -213,28 +250,13 @@ fn a_method() {
                         ::larder::__private::local(),
                     );
                     let _ = &n;
-                    ::larder::__private::Fetch::new(&__LARDER_SITE)
+                    ::larder::__private::Fetch::<__LarderHere>::new()
                         .call_sync(
                             __larder_rules,
                             (),
                             move |(), __larder_key, __larder_tags| {
                                 __larder_key.function_path(::core::module_path!(), "total");
-                                __LARDER_SITE
-                                    .place(
-                                        __larder_key,
-                                        &::larder::__private::Place {
-                                            module: ::core::module_path!(),
-                                            around: ::core::module_path!(),
-                                            whole: ::core::concat!(
-                                                ::core::module_path!(), "::total::{{closure}}"
-                                            ),
-                                            position: ::core::concat!(
-                                                "@", ::core::line!(), ".", ::core::column!(),
-                                                ".b5dd0bab146c7b3d"
-                                            ),
-                                        },
-                                        __larder_here,
-                                    );
+                                __LARDER_SITE.place(__larder_key, __larder_here);
                             },
                             move |()| -> u64 {
                                 if false {
@@ -281,9 +303,34 @@ fn an_associated_function() {
                 )]
                 fn total(__larder_arg0: Pair) -> u64 {
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
-                        ::core::concat!(::core::module_path!(), "::total"),
-                        ::larder::Policy::new().ttl(::core::time::Duration::from_millis(250)),
-                    );
+                            ::core::concat!(::core::module_path!(), "::total"),
+                            ::larder::Policy::new().ttl(::core::time::Duration::from_millis(250)),
+                        )
+                        .parts(
+                            &[
+                                ::larder::__private::Part::Path,
+                                ::larder::__private::Part::Place,
+                                ::larder::__private::Part::Arguments {
+                                    types: false,
+                                    positions: &[],
+                                },
+                            ],
+                        )
+                        .placed(::larder::__private::Place {
+                            module: ::core::module_path!(),
+                            around: ::core::module_path!(),
+                            whole: ::core::concat!(::core::module_path!(), "::total::{{closure}}"),
+                            position: ::core::concat!(
+                                "@", ::core::line!(), ".", ::core::column!(), ".d178d3f92323d47b"
+                            ),
+                        });
+                    enum __LarderHere {}
+                    impl ::larder::__private::Described for __LarderHere {
+                        const LEADS: usize = 0usize;
+                        fn site() -> &'static ::larder::__private::Site {
+                            &__LARDER_SITE
+                        }
+                    }
                     #[allow(unused_variables)]
                     let Pair(a, b) = __larder_arg0;
                     let __larder_here = || {};
@@ -297,28 +344,13 @@ fn an_associated_function() {
                         ::larder::__private::local(),
                     );
                     ::larder::__private::wait(
-                        ::larder::__private::Fetch::new(&__LARDER_SITE)
+                        ::larder::__private::Fetch::<__LarderHere>::new()
                             .call_sync(
                                 __larder_rules,
                                 (a, b),
                                 move |(a, b), __larder_key, __larder_tags| {
                                     __larder_key.function_path(::core::module_path!(), "total");
-                                    __LARDER_SITE
-                                        .place(
-                                            __larder_key,
-                                            &::larder::__private::Place {
-                                                module: ::core::module_path!(),
-                                                around: ::core::module_path!(),
-                                                whole: ::core::concat!(
-                                                    ::core::module_path!(), "::total::{{closure}}"
-                                                ),
-                                                position: ::core::concat!(
-                                                    "@", ::core::line!(), ".", ::core::column!(),
-                                                    ".d178d3f92323d47b"
-                                                ),
-                                            },
-                                            __larder_here,
-                                        );
+                                    __LARDER_SITE.place(__larder_key, __larder_here);
                                     __larder_key.arg(&(*a));
                                     __larder_key.arg(&(*b));
                                 },

@@ -13,6 +13,8 @@ fn gives(input: TokenStream, expected: &Expect) {
 fn functions() {
     gives(quote!(fib(40)), &expect!["fib::__larder_call(40)"]);
     gives(quote!(math::fib::<u8>(40, x)), &expect!["math::fib::__larder_call::<u8>(40,x)"]);
+    gives(quote!(math::fib), &expect!["math::fib::__larder_call"]);
+    gives(quote!(Report::total), &expect!["Report::__larder_call_needs_pub_self_on_total"]);
     gives(quote!(crate::r#type(40)), &expect!["crate::r#type::__larder_call(40)"]);
 }
 
@@ -36,14 +38,9 @@ fn methods() {
 
 #[test]
 fn anything_else_is_shown_the_form() {
-    for input in [
-        quote!(),
-        quote!(40),
-        quote!(fib),
-        quote!(fib(40) + 1),
-        quote!((f)(x)(y)),
-        quote!(fib(40).await),
-    ] {
+    for input in
+        [quote!(), quote!(40), quote!(fib(40) + 1), quote!((f)(x)(y)), quote!(fib(40).await)]
+    {
         let messages = found(&expand(input));
         assert_eq!(messages.len(), 1);
         assert!(messages[0].contains("such as `call!(fib(40))`"), "{messages:?}");

@@ -35,6 +35,9 @@ fn evictions_of_nothing() {
 fn evictions_of_other_expressions() {
     evict(quote!(get_user(db, id).await), &["a target is the call alone: remove `.await`"]);
     evict(quote!(crate::KEY), &["a target is a call of a cached function"]);
+    evict(quote!(users.list(..)), &["with `..` a method is named by its type: `Type::list(..)`"]);
+    evict(quote!(list(.., 7)), &["`..` comes last"]);
+    evict(quote!((users.list)(..)), &["with `..` a function is named by its path"]);
     evict(quote!(al), &["unknown option `al`; did you mean `all`?"]);
     evict(quote!(keys = "a"), &["`keys` takes a list"]);
 }

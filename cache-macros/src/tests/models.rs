@@ -30,14 +30,18 @@ fn an_operation_of_a_model() {
                         ::core::concat!(::core::module_path!(), "::users"),
                         ::larder::Policy::new().tags(&["lists", "model:user", "model:user:list"]),
                     )
-                    .template(
+                    .parts(
                         &[
                             ::larder::__private::Part::Text("shop:user:list:"),
-                            ::larder::__private::Part::Arguments,
+                            ::larder::__private::Part::Arguments {
+                                types: false,
+                                positions: &[0usize],
+                            },
+                            ::larder::__private::Part::Instance,
                         ],
-                        &[],
-                        ::core::concat!(::core::file!(), ":", ::core::line!()),
                     )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()))
+                    .operation("model:user:list")
                     .events(
                         &[
                             ::larder::__private::event_tag::<UserRenamed>,
@@ -45,6 +49,12 @@ fn an_operation_of_a_model() {
                         ],
                     );
                 enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 1usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
                 let __larder_here = || {};
                 let __larder_shape = {
                     use ::larder::__private::{ShapePlain as _, ShapeResult as _};
@@ -55,7 +65,7 @@ fn an_operation_of_a_model() {
                     __larder_shape,
                     ::larder::__private::remote(__larder_shape),
                 );
-                ::larder::__private::Fetch::new(&__LARDER_SITE)
+                ::larder::__private::Fetch::<__LarderHere>::new()
                     .call(
                         __larder_rules,
                         (page,),

@@ -656,3 +656,75 @@ fn in_conditions_too_an_argument_called_result_is_that_argument() {
         "{text}"
     );
 }
+
+#[test]
+fn evict_the_entries_of_functions() {
+    check(
+        cache_evict::expand,
+        quote!(list(db, result.team, ..).tenant(tenant), call!(fib(..))),
+        quote! {
+            async fn update(db: &Db, tenant: &str) -> User {
+                db.update().await
+            }
+        },
+        &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
+            async fn update(db: &Db, tenant: &str) -> User {
+                let _ = &db;
+                let __larder_evictions = ::larder::__private::Evictions::new();
+                let __larder_evictions = __larder_evictions
+                    .call({
+                        let __larder_leads = ::larder::__private::leads(fib::__larder_call);
+                        __larder_leads.own_entries({ [] })
+                    });
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
+                let __larder_output = async move {
+                    if false {
+                        return ::larder::__private::typed::<User>();
+                    }
+                    { db.update().await }
+                }
+                    .await;
+                let __larder_evictions = match ::larder::__private::Shape::value(
+                    {
+                        use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                        use ::larder::__private::ShapeShared as _;
+                        (&&&::larder::__private::Probe::<User>::new()).shape()
+                    },
+                    &__larder_output,
+                ) {
+                    ::core::option::Option::Some(result) => {
+                        __larder_evictions
+                            .call({
+                                let __larder_leads = ::larder::__private::leads(list);
+                                let (__larder_lead0, __larder_leads) = __larder_leads.next(db);
+                                let (__larder_lead1, __larder_leads) = __larder_leads
+                                    .next(result.team);
+                                __larder_leads
+                                    .own_entries({
+                                        use ::larder::__private::{
+                                            LeadDisplay as _, LeadExact as _, LeadSerialize as _,
+                                            LeadSkipped as _, LeadUnwritten as _,
+                                        };
+                                        [
+                                            ::larder::__private::lead_texts(
+                                                (&::larder::__private::Lead(&__larder_lead0)).automatic(),
+                                                (&&&::larder::__private::Lead(&__larder_lead0)).template(),
+                                            ),
+                                            ::larder::__private::lead_texts(
+                                                (&::larder::__private::Lead(&__larder_lead1)).automatic(),
+                                                (&&&::larder::__private::Lead(&__larder_lead1)).template(),
+                                            ),
+                                        ]
+                                    })
+                                    .tenant(tenant)
+                            })
+                    }
+                    ::core::option::Option::None => __larder_evictions,
+                };
+                __larder_evictions.run().await;
+                __larder_output
+            }
+        "#]],
+    );
+}

@@ -7,5 +7,5 @@ fn square(n: u64) -> u64 {
 
 fn main() {
     let _ = square(3);
-    let _ = call!(square);
+    let _ = call!(square + 1);
 }

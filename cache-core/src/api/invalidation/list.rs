@@ -154,11 +154,16 @@ impl Invalidation {
 
     /// Adds the entry of a call of a cached function, in that function's cache: `get_user(&db, 7)`, or
     /// `call!(fib(40))` for a sync function. The call is not run.
+    ///
+    /// `function(list_users)` and `entries!(list_users(team, ..))` add all entries of a function, and those of the calls
+    /// with these first arguments: see [`function`](crate::function). If only the calls of the function tell its cache
+    /// (`cache = handle`), the entries are in the cache of the list.
     pub fn call(mut self, call: impl EvictTarget) -> Self {
-        for mut evict in call.evict_targets() {
-            evict.key.seal();
-            let what = evict.mutation();
-            self.steps.push((Place::At(evict.target), what));
+        for (target, what) in call.evictions() {
+            match target {
+                Some(target) => self.steps.push((Place::At(target), what)),
+                None => self = self.with(what),
+            }
         }
         self
     }

@@ -33,10 +33,7 @@ where
 {
     /// The value becomes the cached value of `call`.
     pub fn new(call: impl PutTarget<S::Value>, shape: S) -> Self {
-        let mut otherwise = Evictions::new();
-        for target in call.evict_targets() {
-            otherwise = otherwise.call(target);
-        }
+        let otherwise = Evictions::new().call(&call);
         Self { shape, write: call.into_write(), otherwise, wanted: true }
     }
 

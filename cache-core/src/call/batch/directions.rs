@@ -12,10 +12,10 @@ use super::{Asking, Batch, BatchInner};
 use crate::base::{Error, Holds, IntoTtl, PolicyRef, Source};
 use crate::call::describe::key_of;
 use crate::call::direct::boxed_future;
-use crate::call::evict::{Evict, EvictTarget};
+use crate::call::evict::EvictTarget;
 use crate::call::put_target::{PutTarget, Write};
-use crate::call::target::IntoCache;
-use crate::engine::Mode;
+use crate::call::target::{CacheRef, IntoCache};
+use crate::engine::{Mode, Mutation};
 use crate::key::{Key, TenantPrefix};
 
 boxed_future! {
@@ -107,9 +107,11 @@ impl<L: LoadEach> Batch<L> {
 }
 
 impl<L: LoadEach> EvictTarget for Batch<L> {
-    fn evict_targets(&self) -> Vec<Evict> {
+    #[allow(private_interfaces)]
+    fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)> {
         let Asking { target, requests } = self.whole.asking();
-        requests.into_iter().map(|request| Evict::new(target.clone(), request.key)).collect()
+        let keys = requests.into_iter().map(|request| Mutation::evict(request.key));
+        keys.map(|what| (Some(target.clone()), what)).collect()
     }
 }
 

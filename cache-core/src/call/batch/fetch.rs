@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::future::Future;
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -14,6 +15,7 @@ use super::party::Loads;
 use super::serve::{in_either, in_foreground};
 use super::shape::Each;
 use crate::base::{BoxFuture, CacheValue, Expiry, Policy, PolicyRef};
+use crate::call::function::Described;
 use crate::call::load::Paths;
 use crate::call::rules::Rules;
 use crate::call::target::{CacheChoice, CacheRef};
@@ -26,7 +28,8 @@ const ROOM: usize = 1024;
 
 /// The start of an expansion: the site, and a key for each id.
 #[derive(Debug)]
-pub struct FetchEach<I> {
+pub struct FetchEach<P, I> {
+    of: PhantomData<fn() -> P>,
     site: &'static Site,
     target: CacheRef,
     policy: PolicyRef,
@@ -41,11 +44,12 @@ pub struct FetchEach<I> {
     room: usize,
 }
 
-impl<I: Clone + Eq + Hash> FetchEach<I> {
-    /// An empty batch at `site`, for so many ids, some of which may be equal.
-    pub fn new(site: &'static Site, count: usize) -> Self {
-        let room = count.min(ROOM);
+impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
+    /// An empty batch of the function `P`, for so many ids, some of which may be equal.
+    pub fn new(count: usize) -> Self {
+        let (site, room) = (P::site(), count.min(ROOM));
         Self {
+            of: PhantomData,
             site,
             target: CacheRef::of(site),
             policy: PolicyRef::Static(site.policy()),
@@ -135,7 +139,7 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         F: Future<Output = G::Whole>,
     {
         let load = move |ids| load(args.clone(), ids);
-        self.batch(rules, load, in_foreground::<G, _, _>)
+        self.batch::<L, _, _, _, _>(rules, load, in_foreground::<G, _, _>)
     }
 
     /// A batch whose load can go on in the background: `again` makes a function that owns its inputs.
@@ -162,10 +166,10 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
             Box::new(move |ids| Box::pin(again(ids)) as BoxFuture<'static, G::Whole>)
         };
         let load = move |ids| load(borrowed.clone(), ids);
-        self.batch(rules, (load, own), in_either::<G, _, _, _>)
+        self.batch::<L, _, _, _, _>(rules, (load, own), in_either::<G, _, _, _>)
     }
 
-    fn batch<G, W, M, F>(
+    fn batch<C, G, W, M, F>(
         self,
         rules: Rules<G, Paths<G>>,
         work: W,
@@ -180,7 +184,14 @@ impl<I: Clone + Eq + Hash> FetchEach<I> {
         let Self { site, target, policy, mode, items, ids, .. } = self;
         let start = Some((work, make));
         let rules = rules.without_paths();
-        let load = Loading { rules, ids, found: Vec::new(), start, running: None };
+        let load = Loading::<P, C, _, _, _, _> {
+            of: PhantomData,
+            rules,
+            ids,
+            found: Vec::new(),
+            start,
+            running: None,
+        };
         Batch::new((target, site), policy, mode, items, load)
     }
 }

@@ -1,8 +1,10 @@
 //! The load behind a batch: the one generic part.
 
+use std::any::type_name;
 use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,6 +15,7 @@ use super::items::{FEW, Item};
 use super::shape::Each;
 use super::{Answered, Asking};
 use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
+use crate::call::function::Described;
 use crate::call::rules::Rules;
 use crate::codec::Coder;
 use crate::engine::{Decide, Engine, Judge, Keep, Site, Trace};
@@ -24,6 +27,12 @@ pub trait LoadEach: Unpin {
     type Id: Clone;
     /// The output of the function.
     type Output;
+    /// The function.
+    #[doc(hidden)]
+    type Function: Described;
+    /// The compiler's name of a closure in the function.
+    #[doc(hidden)]
+    fn closure() -> &'static str;
     /// All ids.
     #[doc(hidden)]
     fn ids(&self) -> &[Self::Id];
@@ -63,7 +72,9 @@ pub struct Inside<'a> {
 }
 
 /// One batch, and the function that makes its slow path.
-pub(crate) struct Loading<G: Each, W, M, F> {
+pub(crate) struct Loading<P, C, G: Each, W, M, F> {
+    /// The function, and a closure in it.
+    pub(super) of: PhantomData<fn() -> (P, C)>,
     pub(super) rules: Rules<G>,
     pub(super) ids: SmallVec<[G::Id; FEW]>,
     /// The values of the memory tier.
@@ -73,7 +84,7 @@ pub(crate) struct Loading<G: Each, W, M, F> {
 }
 
 // Nothing in it is pinned in place: the running future is boxed.
-impl<G: Each, W, M, F> Unpin for Loading<G, W, M, F> {}
+impl<P, C, G: Each, W, M, F> Unpin for Loading<P, C, G, W, M, F> {}
 
 /// The start of the slow path of a batch.
 pub(crate) struct Wanted<G: Each> {
@@ -83,14 +94,20 @@ pub(crate) struct Wanted<G: Each> {
     pub(crate) found: Vec<Option<G::Value>>,
 }
 
-impl<G, W, M, F> LoadEach for Loading<G, W, M, F>
+impl<P, C, G, W, M, F> LoadEach for Loading<P, C, G, W, M, F>
 where
+    P: Described,
     G: Each<Id: Clone + Eq + Hash + Send + 'static, Value: CacheValue>,
     M: FnOnce(Wanted<G>, W) -> F,
     F: Future<Output = Answered<G::Whole>>,
 {
     type Id = G::Id;
     type Output = G::Whole;
+    type Function = P;
+
+    fn closure() -> &'static str {
+        type_name::<C>()
+    }
 
     fn ids(&self) -> &[G::Id] {
         &self.ids

@@ -268,7 +268,7 @@ impl<S, I> Found<S, I> {
 }
 
 /// The items of `shape`, whose ids are those of the batch.
-pub fn found<S, I>(_: S, _: &FetchEach<I>) -> Found<S, I>
+pub fn found<P, S, I>(_: S, _: &FetchEach<P, I>) -> Found<S, I>
 where
     S: Shape<Value: Pairs<Key: KeyOf<I>>>,
 {
@@ -276,7 +276,7 @@ where
 }
 
 /// The same where absent ids are cached too.
-pub fn asked<S, I>(_: S, _: &FetchEach<I>) -> Asked<S, I>
+pub fn asked<P, S, I>(_: S, _: &FetchEach<P, I>) -> Asked<S, I>
 where
     S: Shape<Value: Pairs<Key: KeyOf<I>>>,
 {

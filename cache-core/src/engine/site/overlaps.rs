@@ -16,7 +16,7 @@ impl Site {
     /// anything.
     #[inline]
     pub(crate) fn enlist(&'static self) {
-        let compared = self.template[0].is_empty() || self.listed.load(Ordering::Acquire);
+        let compared = self.at.is_none() || self.listed.load(Ordering::Acquire);
         if !compared {
             self.enlist_now();
         }
@@ -54,7 +54,7 @@ impl Visitors {
     /// # Errors
     /// Another function has.
     pub(crate) fn admit(&self, site: &'static Site) -> Result<(), Error> {
-        if site.template[0].is_empty() {
+        if site.at.is_none() {
             return Ok(());
         }
         let known = {
@@ -86,9 +86,9 @@ fn overlapping(site: &Site, own: &Template, other: &Site, template: &Template) -
         "`{}` ({}) has keys in common with `{}` ({}), which was called first: `{own}` and `{template}`. Begin each template with a \
          text that the other one does not have",
         site.path(),
-        site.at,
+        site.at(),
         other.path(),
-        other.at,
+        other.at(),
     );
     Error::config("key", message)
 }
@@ -111,8 +111,9 @@ pub(crate) fn tell_types(site: &'static Site, found: Option<&'static str>) {
             // The function that was called first comes first, so that each pair is reported once.
             let mut pair = [site, *other];
             pair.sort_by_key(|site| site.number());
-            let [first, second] = pair
-                .map(|site| format!("`{}` ({}) caches `{}`", site.path(), site.at, site.caching()));
+            let [first, second] = pair.map(|site| {
+                format!("`{}` ({}) caches `{}`", site.path(), site.at(), site.caching())
+            });
             format!(
                 "{first} and {second} under the same keys `{own}`: each replaces what the other one has. Let both return one type, \
                  or give one of them another `key` or a `version`"
@@ -121,7 +122,7 @@ pub(crate) fn tell_types(site: &'static Site, found: Option<&'static str>) {
         (None, Some(found)) => format!(
             "`{}` ({}) caches `{}` under `{own}`, where somebody else stored a `{found}`",
             site.path(),
-            site.at,
+            site.at(),
             site.caching(),
         ),
         // Bytes of another schema: most likely from another version of the type.
@@ -131,6 +132,11 @@ pub(crate) fn tell_types(site: &'static Site, found: Option<&'static str>) {
 }
 
 impl Site {
+    /// File and line.
+    fn at(&self) -> &'static str {
+        self.at.unwrap_or_default()
+    }
+
     fn caching(&self) -> &'static str {
         self.value.get().copied().unwrap_or("another type")
     }
