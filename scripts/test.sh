@@ -45,6 +45,7 @@ run() {
 run cargo fmt --all -- --check
 run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
+if command -v mdbook >/dev/null; then run mdbook build; fi
 # Without features the compiler reports other warnings.
 run cargo clippy -p cache-core --no-default-features -- -D warnings
 run cargo check -p larder --no-default-features

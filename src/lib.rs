@@ -57,17 +57,19 @@ macro_rules! pages {
     ($($(#[$gate:meta])* $name:ident $page:literal)*) => {
         $(
             // Its links lead to files; here they lead to modules.
-            #[cfg_attr(not(doctest), doc = include_str!("guide-links.md"))]
-            #[cfg_attr(not(doctest), doc = include_str!(concat!("../docs/", $page)))]
+            #[cfg_attr(all(doc, not(doctest)), doc = include_str!("guide-links.md"))]
+            #[cfg_attr(all(doc, not(doctest)), doc = include_str!(concat!("../docs/", $page)))]
             $(#[$gate])*
             pub mod $name {}
         )*
     };
 }
 
-// The package `tests` compiles and runs the code of the pages, which needs more packages than this one has.
-#[cfg_attr(not(doctest), doc = include_str!("guide-links.md"))]
-#[cfg_attr(not(doctest), doc = include_str!("../docs/README.md"))]
+// The package `tests` compiles and runs the code of the pages, which needs more packages than this one has. Only rustdoc
+// reads the pages: otherwise they would be part of the compiled crate.
+#[cfg_attr(all(doc, not(doctest)), doc = include_str!("guide-links.md"))]
+#[cfg_attr(all(doc, not(doctest)), doc = include_str!("../docs/README.md"))]
+#[cfg_attr(not(doc), allow(missing_docs))]
 pub mod guide {
     pages! {
         getting_started "getting-started.md"

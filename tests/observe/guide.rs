@@ -193,6 +193,21 @@ fn code_of_every_page_is_compiled() {
     }
 }
 
+#[test]
+fn the_programs_of_the_features_exist() {
+    for line in text(&read("docs/features.md")) {
+        let cells: Vec<&str> =
+            line.split(" | ").map(|cell| cell.trim_matches(['|', ' '])).collect();
+        let &[_, page, program] = &cells[..] else { continue };
+        if program.is_empty() || !page.contains("][") {
+            continue;
+        }
+        let places = [format!("examples/{program}.rs"), format!("examples/{program}")];
+        let exists = places.iter().any(|place| Path::new(ROOT).join(place).exists());
+        assert!(exists, "docs/features.md names the program {program}, which does not exist");
+    }
+}
+
 /// Rustdoc has no files: a link to a page becomes one to its module, and an image becomes data.
 #[test]
 fn rustdoc_has_links_of_its_own() {
