@@ -73,6 +73,7 @@ macro_rules! pages {
 pub mod guide {
     pages! {
         getting_started "getting-started.md"
+        functions "functions.md"
         keys "keys.md"
         policies "policies.md"
         invalidation "invalidation.md"
