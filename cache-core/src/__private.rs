@@ -1,6 +1,6 @@
 //! The functions and types that expansions of the attributes use. No promise of stability.
 
-pub use crate::api::{Evictions, WriteThrough};
+pub use crate::api::{Evictions, WriteThrough, put_value};
 pub use crate::api::{Leads, leads};
 pub use crate::base::{
     AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
@@ -19,7 +19,7 @@ pub use crate::call::{
 pub use crate::call::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };
-pub use crate::call::{EvictTarget, PutTarget};
+pub use crate::call::{EvictTarget, PutProbe, PutTarget, Puts, PutsSame, PutsSome, put_same};
 pub use crate::codec::{local, remote};
 pub use crate::engine::{HasCell, cell_of};
 pub use crate::engine::{Judge, Terms};
@@ -32,7 +32,7 @@ pub use crate::tags::event_tag;
 /// another crate.
 mod named {
     pub use crate::base::{AnyResult, ErasedResult, Plain, SharedResult};
-    pub use crate::call::{Asked, Found, NeverCopied, NoSuchParameter};
+    pub use crate::call::{Asked, Found, NeverCopied, NoSuchParameter, PutSame, PutSome};
     pub use crate::key::{KeyDisplay, KeyText};
 }
 pub use named::*;

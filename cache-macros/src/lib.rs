@@ -802,11 +802,12 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 /// if the call uses `result` (`get_user(db, result.id)`; an `Err`, a panic or a dropped future then
 /// changes no entry, because there is no such call). For a `Result`, the `Ok` value is stored. An
 /// `Err`, a panic or a dropped future evicts the entry, because the function may have changed the
-/// data. Inside a `larder::transaction` the value is stored at the commit. The function keeps its
+/// data. If the cached value is an `Option` of that value, `Some` of it is stored. Inside a `larder::transaction` the value is stored at the commit. The function keeps its
 /// signature, and attributes can be stacked.
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
+/// | `value = Some(result.name.clone())` | the function's value | the value to store: an expression over the arguments and `result`, here a reference to the function's value, evaluated after the body unless that fails. It has the type of the cached value, and the function may return nothing |
 /// | `on = "ok"` | `"always"` | an `Err`, a panic or a dropped future leaves the entry unchanged |
 /// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, evaluated after the body. If it is false the value is not stored, and the entry is evicted, because it is old |
 /// | `crate = path` | found automatically | the path to larder |
@@ -822,6 +823,24 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 /// async fn rename(id: u64, new: String) -> Result<String, String> {
 ///     if new.is_empty() { Err("a name has letters".into()) } else { Ok(new) }
 /// }
+///
+/// #[cached(key = "email:{id}")]
+/// async fn email(id: u64) -> Result<Option<String>, String> {
+///     Ok(None)
+/// }
+///
+/// #[cache_put(email(id), value = (!new.is_empty()).then_some(new))]
+/// async fn set_email(id: u64, new: String) -> Result<(), String> {
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), String> {
+/// set_email(7, "ada@example.org".into()).await?;
+/// assert_eq!(email(7).await?.as_deref(), Some("ada@example.org")); // a hit
+/// set_email(7, String::new()).await?;
+/// assert_eq!(email(7).await?, None); // a hit
+/// # Ok(())
+/// # }
 /// ```
 #[proc_macro_attribute]
 pub fn cache_put(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -161,3 +161,88 @@ async fn conditions_on_the_outcome() {
     named("a".into()).unwrap();
     assert_eq!(cached(1).await, None);
 }
+
+/// Writers of a cache whose value is an `Option`, and of one whose value is a part of the output.
+mod values {
+    use super::*;
+
+    pub(super) static LOADS: Loads = Loads::new();
+
+    #[cached(key = "user:{id}", cache = "put-values", none_ttl = "1m", ttl = "1h")]
+    pub(super) async fn find(id: u64) -> Result<Option<User>, String> {
+        LOADS.count();
+        Ok(None.filter(|_: &User| id == 0))
+    }
+
+    #[cached(key = "name:{id}", cache = "put-values")]
+    pub(super) fn name(id: u64) -> Option<String> {
+        LOADS.count();
+        (id == 0).then(String::new)
+    }
+
+    // The value is lifted into the `Option`.
+    #[cache_put(find(user.id))]
+    #[cache_put(call!(name(user.id)), value = Some(result.name.clone()))]
+    pub(super) async fn save(user: User) -> Result<User, String> {
+        if user.name.is_empty() { Err("no name".into()) } else { Ok(user) }
+    }
+
+    #[cache_put(find(result.id))]
+    pub(super) fn create(name: &str) -> User {
+        user(9, name)
+    }
+
+    // What is an `Option` stays what it is.
+    #[cache_put(find(id))]
+    pub(super) async fn reload(id: u64) -> Option<User> {
+        (id == 1).then(|| user(1, "reloaded"))
+    }
+
+    // A function that returns nothing, and an argument that the body consumes.
+    #[cache_put(find(user.id), value = Some(user))]
+    #[cache_put(call!(name(user.id)), value = None)]
+    pub(super) async fn set(user: User) -> Result<(), String> {
+        drop(user);
+        Ok(())
+    }
+
+    // The target and the value use the output; the value is not wanted.
+    #[cache_put(find(*result), value = Some(user(*result, name)), when = name.len() > 1)]
+    pub(super) async fn number(name: &str) -> Result<u64, String> {
+        Ok(name.len() as u64)
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_lifted_into_an_option_or_written_out() {
+    use values::{LOADS, create, find, name, number, reload, save, set};
+
+    let backend = larder::backend::MemoryBackend::new();
+    let cache =
+        || larder::Cache::builder().name("put-values").remote(backend.clone()).build().unwrap();
+    let (here, there) = (cache(), cache());
+    here.install();
+
+    assert_eq!(save(user(1, "a")).await, Ok(user(1, "a")));
+    assert_eq!(find(1).await, Ok(Some(user(1, "a"))));
+    assert_eq!(find(1).cache(&there).await, Ok(Some(user(1, "a"))));
+    assert_eq!(name(1), Some("a".to_owned()));
+    assert_eq!(create("b"), user(9, "b"));
+    assert_eq!(find(9).await, Ok(Some(user(9, "b"))));
+    assert_eq!(reload(1).await, Some(user(1, "reloaded")));
+    assert_eq!(find(1).await, Ok(Some(user(1, "reloaded"))));
+    assert_eq!(reload(2).await, None);
+    assert_eq!(find(2).await, Ok(None));
+    set(user(3, "c")).await.unwrap();
+    assert_eq!((find(3).await, name(3)), (Ok(Some(user(3, "c"))), None));
+    assert_eq!(number("four").await, Ok(4));
+    assert_eq!(find(4).await, Ok(Some(user(4, "four"))));
+    assert_eq!(LOADS.get(), 0);
+
+    // Without a value, or a wanted one, the entry is evicted.
+    assert!(save(user(1, "")).await.is_err());
+    assert_eq!((find(1).await, name(1), LOADS.get()), (Ok(None), None, 2));
+    set(user(1, "d")).await.unwrap();
+    assert_eq!(number("x").await, Ok(1));
+    assert_eq!((find(1).await, LOADS.get()), (Ok(None), 3));
+}

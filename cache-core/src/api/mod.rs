@@ -34,7 +34,9 @@ pub use blocking::{BlockingCache, BlockingEntry};
 pub use cache::{Info, KeyCount, KeyStream, MemoryInfo, RemoteInfo, clear_all};
 pub use entry::{AllTiers, CacheEntry, Fits, MemoryOnly, TracedEntry};
 pub use function::{Function, FunctionEntries, Leads, function, leads};
-pub use invalidation::{EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough};
+pub use invalidation::{
+    EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough, put_value,
+};
 pub use local::LocalCache;
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};
 pub use report::FunctionStats;

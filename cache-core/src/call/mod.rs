@@ -37,7 +37,7 @@ pub use function::{
 };
 use head::{CallState, Head};
 pub use load::{Known, Load, awaited};
-pub use put_target::PutTarget;
+pub use put_target::{PutProbe, PutSame, PutSome, PutTarget, Puts, PutsSame, PutsSome, put_same};
 pub(crate) use put_target::{Write, Writing};
 pub(crate) use reading::reading;
 pub use rules::Rules;

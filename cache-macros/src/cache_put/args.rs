@@ -1,6 +1,6 @@
 //! Parses the options.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use syn::Expr;
 
 use crate::crate_path::Root;
@@ -8,12 +8,14 @@ use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 use crate::outcome::Outcome;
 
-const GRAMMAR: Grammar = Grammar { known: &["on", "when", "crate"], targets: true };
+const GRAMMAR: Grammar = Grammar { known: &["value", "on", "when", "crate"], targets: true };
 
 /// The options of the attribute.
 pub(crate) struct Args {
     pub(crate) root: Root,
     pub(crate) targets: Vec<Expr>,
+    /// The value to put, instead of the output.
+    pub(crate) value: Option<(Ident, Expr)>,
     pub(crate) outcome: Outcome,
 }
 
@@ -22,7 +24,8 @@ impl Args {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut options = Options::parse(tokens, &GRAMMAR, errors);
         let root = Root::take(&mut options, errors);
+        let value = options.assigned("value", errors);
         let outcome = Outcome::take(&mut options, errors);
-        Self { root, targets: options.targets, outcome }
+        Self { root, targets: options.targets, value, outcome }
     }
 }

@@ -1,7 +1,7 @@
 //! The validated attribute.
 
 use proc_macro2::Span;
-use syn::Type;
+use syn::{Expr, Type};
 
 use super::args::Args;
 use crate::crate_path::Root;
@@ -17,6 +17,8 @@ pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) root: Root,
     pub(crate) target: Target,
+    /// The value to put, instead of the output.
+    pub(crate) value: Option<Expr>,
     pub(crate) outcome: Outcome,
     pub(crate) output: Type,
 }
@@ -32,23 +34,39 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Opti
     for more in targets {
         errors.on(&more, "`#[cache_put]` writes one entry: put a second `#[cache_put]` on the function for another");
     }
-    let output = output(&function, errors);
+    let value = args.value.and_then(|(_, value)| value_of(value, errors));
+    let output = output(&function, value.is_some(), errors);
     let first = first?;
     if !matches!(Entries::read(&first), Ok(None)) {
         errors.on(&first, "`#[cache_put]` writes one entry: give all arguments of the call");
         return None;
     }
     let target = Target::new(first, &function, errors)?;
-    Some(Model { root: args.root, target, outcome: args.outcome, output: output?, function })
+    let (root, outcome, output) = (args.root, args.outcome, output?);
+    Some(Model { root, target, value, outcome, output, function })
 }
 
-fn output(function: &Function, errors: &mut Errors) -> Option<Type> {
-    let name = &function.sig.ident;
-    if returns_nothing(function) {
-        errors.at(
-            name.span(),
-            format!("`{name}` returns nothing: there is nothing to put into the cache"),
+/// The expression of `value`.
+fn value_of(value: Expr, errors: &mut Errors) -> Option<Expr> {
+    if let Expr::Closure(_) = value {
+        errors.on(
+            &value,
+            "`value` is an expression over the arguments and `result`, the function's value, written with their names: \
+             `value = Some(result.clone())`",
         );
+        return None;
+    }
+    Some(value)
+}
+
+/// The type of the output. `is_given`: whether something else is put.
+fn output(function: &Function, is_given: bool, errors: &mut Errors) -> Option<Type> {
+    let name = &function.sig.ident;
+    if returns_nothing(function) && !is_given {
+        let message = format!(
+            "`{name}` returns nothing: there is nothing to put into the cache. Name the value: `value = user.clone()`"
+        );
+        errors.at(name.span(), message);
         return None;
     }
     let output = nameable(function);

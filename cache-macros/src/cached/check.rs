@@ -46,6 +46,11 @@ fn output(function: &Function, errors: &mut Errors) {
             .at(ident.span(), format!("`{ident}` returns nothing: there is nothing to cache"));
     }
     let ty = function.output();
+    if is_stream(value(&ty)) {
+        let message = "a stream can be read only once, so it cannot be cached: return the items (`Vec<T>`), or cache a function that loads one \
+                       item or one page, and make the stream from its calls";
+        return errors.on(value(&ty), message);
+    }
     match plain(&ty) {
         Type::Tuple(tuple) if tuple.elems.is_empty() => {
             errors.on(&ty, "this function returns `()`: there is nothing to cache");
@@ -117,6 +122,27 @@ fn arguments(segment: &PathSegment) -> impl Iterator<Item = &Type> {
 
 fn is_static(reference: &TypeReference) -> bool {
     reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+}
+
+/// Whether a type is a stream, as far as the tokens show: `impl Stream`, `Pin<Box<dyn Stream>>`, `BoxStream`.
+fn is_stream(ty: &Type) -> bool {
+    const KNOWN: [&str; 4] =
+        ["BoxStream", "LocalBoxStream", "ReceiverStream", "UnboundedReceiverStream"];
+    struct Streams(bool);
+    impl<'ast> Visit<'ast> for Streams {
+        fn visit_trait_bound(&mut self, bound: &'ast syn::TraitBound) {
+            let last = bound.path.segments.last();
+            self.0 |= last.is_some_and(|last| last.ident == "Stream" || last.ident == "TryStream");
+        }
+        fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
+            let last = path.path.segments.last();
+            self.0 |= last.is_some_and(|last| KNOWN.iter().any(|name| last.ident == name));
+            visit::visit_type_path(self, path);
+        }
+    }
+    let mut streams = Streams(false);
+    streams.visit_type(ty);
+    streams.0
 }
 
 struct ImplTrait<'a>(&'a mut Errors);

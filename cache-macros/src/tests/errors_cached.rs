@@ -346,3 +346,18 @@ fn properties() {
         &["use `#[cached]` on a method with"],
     );
 }
+
+#[test]
+fn streams_cannot_be_cached() {
+    for output in [
+        quote!(impl futures::Stream<Item = u64> + Send),
+        quote!(Result<BoxStream<'static, u64>, E>),
+        quote!(Pin<Box<dyn Stream<Item = u64> + Send>>),
+    ] {
+        cached(
+            quote!(),
+            quote!(async fn all() -> #output { x }),
+            &["a stream can be read only once"],
+        );
+    }
+}

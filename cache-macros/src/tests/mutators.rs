@@ -321,11 +321,15 @@ fn put_known_before() {
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
-                let __larder_put = ::larder::__private::WriteThrough::new(
-                    get_user(db, user.id),
-                    __larder_shape,
-                );
-                #[allow(clippy::redundant_closure_call)]
+                let __larder_put = {
+                    let __larder_call = get_user(db, user.id);
+                    let __larder_puts = {
+                        use ::larder::__private::{PutsSame as _, PutsSome as _};
+                        (&::larder::__private::PutProbe::of(&__larder_call, __larder_shape)).puts()
+                    };
+                    ::larder::__private::WriteThrough::new(__larder_call, __larder_puts)
+                };
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
                 let __larder_output = async move {
                     if false {
                         return ::larder::__private::typed::<Result<User, DbError>>();
@@ -333,7 +337,12 @@ fn put_known_before() {
                     { db.save(user).await }
                 }
                     .await;
-                __larder_put.finish(&__larder_output).await;
+                let __larder_value = ::larder::__private::Shape::value(
+                        __larder_shape,
+                        &__larder_output,
+                    )
+                    .cloned();
+                __larder_put.finish(__larder_value).await;
                 __larder_output
             }
         "#]],
@@ -359,17 +368,27 @@ fn put_by_the_result() {
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
-                #[allow(clippy::redundant_closure_call)]
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
                 let __larder_output = (move || -> Result<User, DbError> { save(user) })();
                 if let ::core::option::Option::Some(result) = ::larder::__private::Shape::value(
                     __larder_shape,
                     &__larder_output,
                 ) {
-                    ::larder::__private::WriteThrough::new(
-                            call!(get_user(result.id)),
+                    let __larder_put = {
+                        let __larder_call = call!(get_user(result.id));
+                        let __larder_puts = {
+                            use ::larder::__private::{PutsSame as _, PutsSome as _};
+                            (&::larder::__private::PutProbe::of(&__larder_call, __larder_shape))
+                                .puts()
+                        };
+                        ::larder::__private::WriteThrough::new(__larder_call, __larder_puts)
+                    };
+                    let __larder_value = ::larder::__private::Shape::value(
                             __larder_shape,
+                            &__larder_output,
                         )
-                        .finish_blocking(&__larder_output);
+                        .cloned();
+                    __larder_put.finish_blocking(__larder_value);
                 }
                 __larder_output
             }
@@ -581,13 +600,17 @@ fn put_under_conditions() {
                     use ::larder::__private::ShapeShared as _;
                     (&&&::larder::__private::Probe::<Result<User, DbError>>::new()).shape()
                 };
-                let __larder_put = ::larder::__private::WriteThrough::new(
-                        get_user(id),
-                        __larder_shape,
-                    )
+                let __larder_put = {
+                    let __larder_call = get_user(id);
+                    let __larder_puts = {
+                        use ::larder::__private::{PutsSame as _, PutsSome as _};
+                        (&::larder::__private::PutProbe::of(&__larder_call, __larder_shape)).puts()
+                    };
+                    ::larder::__private::WriteThrough::new(__larder_call, __larder_puts)
+                }
                     .on_ok();
                 let __larder_kept_name = ::larder::__private::kept(&name);
-                #[allow(clippy::redundant_closure_call)]
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
                 let __larder_output = async move {
                     if false {
                         return ::larder::__private::typed::<Result<User, DbError>>();
@@ -595,6 +618,11 @@ fn put_under_conditions() {
                     { store(id, name).await }
                 }
                     .await;
+                let __larder_value = ::larder::__private::Shape::value(
+                        __larder_shape,
+                        &__larder_output,
+                    )
+                    .cloned();
                 let __larder_put = {
                     #[allow(unused_variables)]
                     let name = __larder_kept_name;
@@ -606,7 +634,7 @@ fn put_under_conditions() {
                             __larder_wanted
                         })
                 };
-                __larder_put.finish(&__larder_output).await;
+                __larder_put.finish(__larder_value).await;
                 __larder_output
             }
         "#]],
@@ -723,6 +751,53 @@ fn evict_the_entries_of_functions() {
                     ::core::option::Option::None => __larder_evictions,
                 };
                 __larder_evictions.run().await;
+                __larder_output
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn put_another_value() {
+    check(
+        cache_put::expand,
+        quote!(find(user.id), value = Some(user.clone())),
+        quote! {
+            fn save(user: User) -> Result<(), E> {
+                store(user)
+            }
+        },
+        &expect![[r#"
+            #[allow(clippy::must_use_candidate)]
+            fn save(user: User) -> Result<(), E> {
+                let _ = &user;
+                let __larder_shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
+                    (&&&::larder::__private::Probe::<Result<(), E>>::new()).shape()
+                };
+                let __larder_put = ::larder::__private::WriteThrough::new(
+                    find(user.id),
+                    ::larder::__private::put_same(),
+                );
+                let __larder_kept_user = ::larder::__private::kept(&user);
+                #[allow(clippy::let_unit_value, clippy::redundant_closure_call)]
+                let __larder_output = (move || -> Result<(), E> { store(user) })();
+                let __larder_value = match ::larder::__private::Shape::value(
+                    __larder_shape,
+                    &__larder_output,
+                ) {
+                    #[allow(unused_variables)]
+                    ::core::option::Option::Some(result) => {
+                        #[allow(unused_variables)]
+                        let user = __larder_kept_user;
+                        ::core::option::Option::Some(
+                            ::larder::__private::put_value(&__larder_put, Some(user.clone())),
+                        )
+                    }
+                    ::core::option::Option::None => ::core::option::Option::None,
+                };
+                __larder_put.finish_blocking(__larder_value);
                 __larder_output
             }
         "#]],

@@ -1,8 +1,8 @@
 //! Write-through: a mutator's result becomes the cached value.
 
 use super::evictions::Evictions;
-use crate::base::{CacheValue, Shape};
-use crate::call::{PutTarget, Write, Writing};
+use crate::base::CacheValue;
+use crate::call::{PutTarget, Puts, Write, Writing};
 use crate::engine::start_now;
 use crate::stats::log_failure;
 
@@ -11,30 +11,27 @@ use crate::stats::log_failure;
 ///
 /// If the body fails, panics or is cancelled, the entry is evicted instead, because the mutator may have
 /// committed.
-/// committed.
 #[must_use]
-pub struct WriteThrough<S: Shape> {
-    shape: S,
-    write: Write<S::Value>,
+pub struct WriteThrough<P: Puts> {
+    write: Write<P::Value>,
     otherwise: Evictions,
     wanted: bool,
 }
 
-impl<S: Shape> std::fmt::Debug for WriteThrough<S> {
+impl<P: Puts> std::fmt::Debug for WriteThrough<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("WriteThrough").field("otherwise", &self.otherwise).finish_non_exhaustive()
     }
 }
 
-impl<S> WriteThrough<S>
+impl<P> WriteThrough<P>
 where
-    S: Shape,
-    S::Value: CacheValue,
+    P: Puts<Value: CacheValue>,
 {
     /// The value becomes the cached value of `call`.
-    pub fn new(call: impl PutTarget<S::Value>, shape: S) -> Self {
+    pub fn new(call: impl PutTarget<P::Value>, _: P) -> Self {
         let otherwise = Evictions::new().call(&call);
-        Self { shape, write: call.into_write(), otherwise, wanted: true }
+        Self { write: call.into_write(), otherwise, wanted: true }
     }
 
     /// Leaves the entry as it is unless the output is an `Ok`.
@@ -49,33 +46,32 @@ where
         self
     }
 
-    /// Takes the body's output: puts a value, evicts after a failure.
-    ///
-    /// The future holds a copy of the value and does not borrow the output, which need not be `Sync`.
-    pub fn finish(self, output: &S::Output) -> impl Future<Output = ()> + use<S> {
-        let Self { shape, write, otherwise, wanted } = self;
-        let value = shape.value(output).cloned();
-        async move {
-            let Some(value) = value else { return otherwise.run().await };
-            let otherwise = otherwise.released();
-            if !wanted {
-                return otherwise.run().await;
-            }
-            finish(write(value), otherwise).await;
+    /// Puts a value; evicts without one, which is a failure of the body.
+    pub async fn finish(self, value: Option<P::Given>) {
+        let Self { write, otherwise, wanted } = self;
+        let Some(value) = value else { return otherwise.run().await };
+        let otherwise = otherwise.released();
+        if !wanted {
+            return otherwise.run().await;
         }
+        finish(write(P::value(value)), otherwise).await;
     }
 
-    /// Takes the output of a sync function, like [`finish`](Self::finish): memory immediately, the remote
-    /// tier in the background.
-    pub fn finish_blocking(self, output: &S::Output) {
-        let Self { shape, write, otherwise, wanted } = self;
-        let Some(value) = shape.value(output) else { return drop(otherwise) };
+    /// The same for a sync function: memory immediately, the remote tier in the background.
+    pub fn finish_blocking(self, value: Option<P::Given>) {
+        let Self { write, otherwise, wanted } = self;
+        let Some(value) = value else { return drop(otherwise) };
         let otherwise = otherwise.released();
         if !wanted {
             return drop(otherwise);
         }
-        start_now(finish(write(value.clone()), otherwise));
+        start_now(finish(write(P::value(value)), otherwise));
     }
+}
+
+/// The value that the user has written for this target.
+pub fn put_value<P: Puts>(_: &WriteThrough<P>, value: P::Given) -> P::Given {
+    value
 }
 
 /// Evicts a value everywhere if it could not be written everywhere.
