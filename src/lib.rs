@@ -127,6 +127,8 @@ pub mod testing {
         KitBuilder, Layered, Operation, OperationLog, OperationOutcome, Recorded, Recording,
         assert_round_trip, conformance, isolated, with_current_kit,
     };
+    #[cfg(feature = "tower")]
+    pub use cache_testkit::{KitLayer, KitService};
     #[doc(hidden)]
     pub use cache_testkit::{RuleSet, check, rules};
 }

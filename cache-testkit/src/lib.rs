@@ -22,4 +22,6 @@ pub use conformance::conformance;
 #[doc(hidden)]
 pub use conformance::{Rule, RuleSet, check, rules};
 pub use kit::{Counts, Expect, Kit, KitBuilder, isolated, with_current_kit};
+#[cfg(feature = "tower")]
+pub use kit::{KitLayer, KitService};
 pub use round_trip::assert_round_trip;

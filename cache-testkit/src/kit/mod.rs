@@ -3,6 +3,8 @@
 mod builder;
 mod counts;
 mod expect;
+#[cfg(feature = "tower")]
+mod layer;
 
 use std::fmt;
 use std::future::Future;
@@ -16,6 +18,8 @@ use cache_core::{Clock, Error};
 pub use builder::KitBuilder;
 pub use counts::Counts;
 pub use expect::Expect;
+#[cfg(feature = "tower")]
+pub use layer::{KitLayer, KitService};
 
 /// How long a background load may take, in real time, before a test that waits for it fails.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,7 +54,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// - Everything that `work` itself awaits, and the background work of larder: refreshes, loads whose callers
 ///   timed out, batches, scheduled evictions.
 /// - Not the tasks and threads that `work` starts itself: they use the process's caches, unless you pass the
-///   kit on ([`spawn`](Self::spawn), [`with_current_kit`], [`run_sync`](Self::run_sync)).
+///   kit on ([`spawn`](Self::spawn), [`with_current_kit`], [`run_sync`](Self::run_sync), and `layer` for services).
 /// - Not functions with an explicit handle (`cache = self.cache`): they use that cache. Such a handle can be
 ///   built in the kit.
 ///
