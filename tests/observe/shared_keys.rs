@@ -49,3 +49,20 @@ async fn two_types_under_one_key_are_logged_once_and_counted() {
     assert_eq!(one_user(8).await, "user 8");
     assert_eq!(cache.stats().mistyped, 7);
 }
+
+#[cached(key = "failure:{id}", err_ttl = "1m", cache = "observe-failures")]
+async fn failing(id: u64) -> Result<u64, String> {
+    Err(format!("no user {id}"))
+}
+
+#[tokio::test]
+async fn a_cached_error_is_no_value_of_another_type() {
+    let (log, _hears) = Log::listen();
+    let cache = Cache::builder().name("observe-failures").build().unwrap();
+    cache.install();
+    for _ in 0..3 {
+        assert_eq!(failing(7).await, Err("no user 7".to_owned()));
+    }
+    assert_eq!((cache.stats().loads, cache.stats().memory_hits, cache.stats().mistyped), (1, 2, 0));
+    assert!(!log.lines().iter().any(|line| line.text.contains("replace each other")));
+}

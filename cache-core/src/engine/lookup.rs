@@ -7,6 +7,7 @@ use super::answer::Hit;
 use super::early::is_early;
 use super::find::TOLERANCE;
 use super::handle::Engine;
+use super::life::is_value;
 use super::request::{Mode, Request};
 use super::scope;
 use super::site::{Site, tell_types};
@@ -136,6 +137,8 @@ impl Engine {
         let found = entry.kind();
         if found.id != kind.id {
             return match self.usable(&entry, tags, self.clock.now()) {
+                // A cached failure has a type of its own. `kept_failure` serves it.
+                Ok(_) if !is_value(&entry) => Lookup::Nothing,
                 Ok(_) => Lookup::Mistyped(found.name),
                 Err(Verdict::Unverified) => Lookup::Unverified,
                 Err(_) => Lookup::Nothing,
