@@ -60,5 +60,5 @@ run scripts/instructions.sh
 run cargo run --quiet --example quickstart
 # Each ends by itself. `two_instances` and `health` start and kill their own redis-server.
 for example in $(sed -n '/^\[\[example\]\]/,$ s/^name = "\(.*\)"/\1/p' examples/Cargo.toml); do
-    run cargo run --quiet -p examples --example "$example"
+    run cargo run --quiet -p examples --example "$example" -- all
 done

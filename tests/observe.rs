@@ -5,6 +5,8 @@
 mod advisor;
 #[path = "observe/causes.rs"]
 mod causes;
+#[path = "observe/cookbook.rs"]
+mod cookbook;
 #[path = "support/deaf.rs"]
 mod deaf;
 #[path = "observe/functions.rs"]
