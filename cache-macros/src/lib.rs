@@ -395,7 +395,7 @@ use proc_macro::TokenStream;
 /// reads all ids from the remote tier. The body runs once for all ids that miss; each of them has
 /// its own flight, ticket and lease. The batch waits for ids that another caller is already
 /// loading, and loads them in a second run of the body if that load fails: so owned arguments must
-/// be `Clone`, and the function must be async. One request asks the remote tier for all leases, and
+/// be `Clone`. The `Batch` of a sync function is `call!(names(&db, &ids))`. One request asks the remote tier for all leases, and
 /// one stores all values under them. (Large batches have one request for each thousand ids.)
 ///
 /// The cached value of an id is its value in the output. So a function of one id with the same key

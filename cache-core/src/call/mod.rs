@@ -292,12 +292,12 @@ impl<L: Load> Future for Traced<L> {
 }
 
 /// Runs a call of a sync function that waits for the remote tier, on this thread.
-pub fn wait_blocking<L: Load>(call: Call<L>) -> L::Output {
+pub fn wait_blocking<C: Future + Unpin>(call: C) -> C::Output {
     block_on(call)
 }
 
 /// Runs a call of a sync function on this thread.
-pub fn wait<L: Load>(mut call: Call<L>) -> L::Output {
+pub fn wait<C: Future + Unpin>(mut call: C) -> C::Output {
     // A hit, and a load that nobody else leads, are ready at once: no parking, no allocation.
     let mut nobody = Context::from_waker(std::task::Waker::noop());
     match Pin::new(&mut call).poll(&mut nobody) {

@@ -68,11 +68,12 @@ pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStre
     let statements = moved(&model.function.block, &model.function.sig).stmts;
     let block = model.function.returns.awaited(private, &model.function.body_of(&statements));
     let body = model.function.ours(&mixed!(#(#same)* #patterns #block));
+    let asyncness = model.function.is_async().then(|| mixed!(async));
     // Arguments that only the key or the cache uses count as used.
     mixed! {
         #(#known)*
         #[allow(unused_variables)]
-        let __larder_load = async move |#(#params),*| -> #output #body;
+        let __larder_load = #asyncness move |#(#params),*| -> #output #body;
     }
 }
 

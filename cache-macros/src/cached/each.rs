@@ -104,12 +104,6 @@ fn read(value: &Expr) -> Option<(Ident, Ident, LitStr)> {
 
 /// Records a function that cannot be repeated: the body may run more than once in one call.
 fn can_be_repeated(function: &Function, errors: &mut Errors) {
-    if !function.is_async() {
-        errors.at(
-            function.sig.fn_token.span(),
-            "`each` needs an async function: make it async, or cache a function of one item",
-        );
-    }
     let output = function.output();
     if borrows(&output) {
         errors.on(
@@ -130,25 +124,34 @@ fn can_be_repeated(function: &Function, errors: &mut Errors) {
 /// The function, which returns a `Batch`.
 pub(super) fn expand(model: &Model, each: &Each) -> TokenStream {
     let shell = Shell::new(model, false);
-    let (larder, private) = (&model.root.larder, &model.root.private);
-    let members = Members::new(model);
-    let body = load(model, &shell, &members);
-    let (site, items) = (prologue::site(model), items(model, each, &shell));
-    let (rules, call) =
-        (rules_of(model, &shell), shell.returned(&call(model, each, &shell, members)));
-    let ids = ids(private, each, &shell);
-    let output = &shell.output;
-    let load = mixed!(#private::LoadEach<Id = #ids::Id, Output = #output>);
-    let name = &model.function.sig.ident;
-    let head = shell.head_of(model, name, &mixed!(#larder::Batch), &load);
+    let (before, call) = call_of(model, each, &shell);
+    let call = shell.returned(&call);
+    let head = shell.head(model, &model.function.sig.ident);
     let (attributes, allowed) = (&model.function.attrs, attrs::allowed());
     let vis = &model.function.vis;
-    let block = model.function.block_of(&mixed!(#site #items #rules #body #call));
+    let block = model.function.block_of(&mixed!(#before #call));
     mixed! {
         #(#attributes)*
         #allowed
         #vis #head #block
     }
+}
+
+/// The statements before the `Batch`, and the expression of the `Batch`.
+pub(super) fn call_of(model: &Model, each: &Each, shell: &Shell) -> (TokenStream, TokenStream) {
+    let members = Members::new(model);
+    let body = load(model, shell, &members);
+    let (site, items) = (prologue::site(model), items(model, each, shell));
+    let (rules, call) = (rules_of(model, shell), call(model, each, shell, members));
+    (mixed!(#site #items #rules #body), call)
+}
+
+/// `fn name(..) -> Batch<..> where ..`
+pub(super) fn head(model: &Model, each: &Each, shell: &Shell, name: &Ident) -> TokenStream {
+    let (larder, private) = (&model.root.larder, &model.root.private);
+    let (ids, output) = (ids(private, each, shell), &shell.output);
+    let load = mixed!(#private::LoadEach<Id = #ids::Id, Output = #output>);
+    shell.head_of(model, name, &mixed!(#larder::Batch), &load)
 }
 
 /// `let mut batch`, with a key for each item.
@@ -222,9 +225,15 @@ fn call(model: &Model, each: &Each, shell: &Shell, members: Members) -> TokenStr
     };
     let mut given = names.clone();
     given[at].clone_from(&ids_passed);
+    let gather = mixed!(let __larder_ids = #ids::gather(__larder_ids););
+    if !model.function.is_async() {
+        let front = mixed!(move |#others, __larder_ids| { #gather __larder_load(#(#given),*) });
+        let call = at_output(model, &mixed!(__larder_batch.call_sync));
+        return mixed!(#demands #call(#rules, #args, #front));
+    }
     let front = mixed! {
         move |#others, __larder_ids| async move {
-            let __larder_ids = #ids::gather(__larder_ids);
+            #gather
             __larder_load(#(#given),*).await
         }
     };

@@ -15,11 +15,11 @@ use crate::signature::{self, Held, held, with_names};
 
 /// The items that replace the user's function.
 pub(crate) fn expand(model: &Model) -> TokenStream {
-    if let Some(each) = &model.each {
-        return each::expand(model, each);
-    }
     if !model.function.is_async() {
         return sync::expand(model);
+    }
+    if let Some(each) = &model.each {
+        return each::expand(model, each);
     }
     match model.policy.detaches(&model.function) {
         true => detached::expand(model),
@@ -127,6 +127,9 @@ impl Shell {
 
     /// `fn name(..) -> Call<..> where ..`
     pub(crate) fn head(&self, model: &Model, name: &Ident) -> TokenStream {
+        if let Some(each) = &model.each {
+            return each::head(model, each, self, name);
+        }
         let (larder, private, output) = (&model.root.larder, &model.root.private, &self.output);
         let load = mixed!(#private::Load<Output = #output>);
         self.head_of(model, name, &mixed!(#larder::Call), &load)

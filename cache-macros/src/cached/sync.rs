@@ -10,7 +10,7 @@ use super::expand::{Shell, apart, held_arguments, uses};
 use super::model::Model;
 use super::rules::rules;
 use super::write::Given;
-use super::{attrs, prologue, write};
+use super::{attrs, each, prologue, write};
 use crate::call::{hidden_method, hidden_name, is_primitive};
 use crate::mixed::mixed;
 use crate::signature::with_names;
@@ -122,7 +122,8 @@ fn alone(model: &Model) -> TokenStream {
 /// The twin, which returns the `Call`. rustc does not report unused names that begin with `_`, so
 /// it reports only the user's function.
 fn twin(model: &Model, name: &Ident, used: Option<&TokenStream>) -> TokenStream {
-    let shell = Shell::new(model, true);
+    // The load of a batch has parameters of its own.
+    let shell = Shell::new(model, model.each.is_none());
     let (for_body, hidden, allowed) =
         (attrs::for_body(&model.function.attrs), attrs::allowed_hidden(), attrs::allowed());
     let (vis, head) = (&model.function.vis, shell.head(model, name));
@@ -153,8 +154,11 @@ fn used(model: &Model, function: &TokenStream) -> Option<TokenStream> {
     })
 }
 
-/// The statements before the `Call`, and the expression of the `Call`.
+/// The statements before the `Call` or `Batch`, and its expression.
 fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
+    if let Some(each) = &model.each {
+        return each::call_of(model, each, shell);
+    }
     let (site, locals) = (prologue::site(model), prologue::locals(model, &shell.output));
     let (fetch, rules) = (prologue::fetch(model), rules(model));
     let given = Given::new(model);

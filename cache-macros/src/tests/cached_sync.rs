@@ -371,3 +371,112 @@ fn an_associated_function() {
         "#]],
     );
 }
+
+#[test]
+fn a_batch() {
+    check(
+        expand,
+        quote!(each = "id in ids", key = "name:{id}", skip(db)),
+        quote! {
+            fn u8(db: &Db, ids: &[u64]) -> HashMap<u64, String> {
+                db.names(ids)
+            }
+        },
+        &expect![[r##"
+            #[doc(hidden)]
+            #[allow(
+                async_fn_in_trait,
+                missing_docs,
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate,
+                clippy::unused_async,
+            )]
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+                clippy::used_underscore_binding,
+            )]
+            fn __larder_call_u8(
+                db: &Db,
+                ids: &[u64],
+            ) -> ::larder::Batch<
+                impl ::larder::__private::LoadEach<
+                    Id = <[u64] as ::larder::__private::Ids>::Id,
+                    Output = HashMap<u64, String>,
+                >,
+            > {
+                if false {
+                    #[allow(deprecated)]
+                    let _ = u8(db, ids);
+                    ::core::unreachable!()
+                }
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::u8"),
+                        ::larder::Policy::new(),
+                    )
+                    .parts(
+                        &[::larder::__private::Part::Text("name:"), ::larder::__private::Part::Value],
+                    )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 1usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
+                let mut __larder_batch = ::larder::__private::FetchEach::<
+                    __LarderHere,
+                    _,
+                >::new(<[u64] as ::larder::__private::Ids>::count(ids));
+                for id in <[u64] as ::larder::__private::Ids>::each(ids) {
+                    if __larder_batch.is_new(id) {
+                        __larder_batch
+                            .push(
+                                id,
+                                |__larder_key, __larder_tags| {
+                                    use ::larder::__private::{PushDisplay as _, PushExact as _};
+                                    __larder_key.literal("name:");
+                                    (&::larder::__private::Field(&id)).push(__larder_key);
+                                },
+                            );
+                    }
+                }
+                let __larder_shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
+                    (&&&::larder::__private::Probe::<HashMap<u64, String>>::new()).shape()
+                };
+                let __larder_shape = ::larder::__private::found(__larder_shape, &__larder_batch);
+                let __larder_rules = ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::local(),
+                );
+                #[allow(unused_variables)]
+                let __larder_load = move |db: &Db, ids: &[u64]| -> HashMap<u64, String> {
+                    { db.names(ids) }
+                };
+                __larder_batch
+                    .call_sync(
+                        __larder_rules,
+                        (db,),
+                        move |(db,), __larder_ids| {
+                            let __larder_ids = <[u64] as ::larder::__private::Ids>::gather(
+                                __larder_ids,
+                            );
+                            __larder_load(db, ::core::borrow::Borrow::borrow(&__larder_ids))
+                        },
+                    )
+            }
+            #[allow(clippy::must_use_candidate)]
+            fn u8(db: &Db, ids: &[u64]) -> HashMap<u64, String> {
+                ::larder::__private::wait(__larder_call_u8(db, ids))
+            }
+        "##]],
+    );
+}

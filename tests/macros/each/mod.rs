@@ -5,6 +5,7 @@ mod fleet;
 mod forms;
 mod loads;
 mod stale;
+mod sync;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

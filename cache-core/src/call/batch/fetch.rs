@@ -14,7 +14,7 @@ use super::load::{LoadEach, Loading};
 use super::party::Loads;
 use super::serve::{in_either, in_foreground};
 use super::shape::Each;
-use crate::base::{BoxFuture, CacheValue, Expiry, Policy, PolicyRef};
+use crate::base::{BoxFuture, CacheValue, Expiry, Policy, PolicyRef, outside};
 use crate::call::function::Described;
 use crate::call::load::Paths;
 use crate::call::rules::Rules;
@@ -36,6 +36,8 @@ pub struct FetchEach<P, I> {
     /// The tags of the function that a policy of the call does not have: those of its events.
     tags: &'static [&'static str],
     mode: Mode,
+    /// Whether the function is sync.
+    blocking: bool,
     items: Items,
     ids: SmallVec<[I; FEW]>,
     /// The same ids, if there are more than a few.
@@ -55,6 +57,7 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
             policy: PolicyRef::Static(site.policy()),
             tags: &[],
             mode: Mode::Normal,
+            blocking: false,
             items: Items::with_room(room),
             ids: SmallVec::new(),
             known: HashSet::new(),
@@ -142,6 +145,27 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
         self.batch::<L, _, _, _, _>(rules, load, in_foreground::<G, _, _>)
     }
 
+    /// A batch of a sync function.
+    pub fn call_sync<G, A, L>(
+        mut self,
+        rules: Rules<G, Paths<G>>,
+        args: A,
+        load: L,
+    ) -> Batch<impl LoadEach<Id = I, Output = G::Whole>>
+    where
+        G: Each<Id = I, Value: CacheValue>,
+        I: Send + 'static,
+        A: Clone,
+        L: Fn(A, Vec<I>) -> G::Whole + Clone,
+    {
+        self.blocking = true;
+        let load = move |ids| {
+            let (args, load) = (args.clone(), load.clone());
+            async move { outside(|| load(args, ids)) }
+        };
+        self.batch::<L, _, _, _, _>(rules, load, in_foreground::<G, _, _>)
+    }
+
     /// A batch whose load can go on in the background: `again` makes a function that owns its inputs.
     pub fn call_refreshing<G, A, L, F, K, M, H>(
         self,
@@ -181,7 +205,7 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
         M: FnOnce(super::load::Wanted<G>, W) -> F,
         F: Future<Output = super::Answered<G::Whole>>,
     {
-        let Self { site, target, policy, mode, items, ids, .. } = self;
+        let Self { site, target, policy, mode, blocking, items, ids, .. } = self;
         let start = Some((work, make));
         let rules = rules.without_paths();
         let load = Loading::<P, C, _, _, _, _> {
@@ -192,6 +216,6 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
             start,
             running: None,
         };
-        Batch::new((target, site), policy, mode, items, load)
+        Batch::new((target, site), policy, (mode, blocking), items, load)
     }
 }

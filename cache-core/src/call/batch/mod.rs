@@ -61,6 +61,8 @@ pub struct BatchInner<L> {
     target: CacheRef,
     policy: PolicyRef,
     mode: Mode,
+    /// Whether the function is sync.
+    blocking: bool,
     items: Items,
     tenant: super::tenant::Named,
     /// The time to live of the call's directions.
@@ -108,12 +110,25 @@ impl<L> Batch<L> {
     fn new(
         (target, site): (CacheRef, &'static Site),
         policy: PolicyRef,
-        mode: Mode,
+        (mode, blocking): (Mode, bool),
         items: Items,
         load: L,
     ) -> Self {
         let (tenant, ttl, polled) = (None, None, false);
-        Self { whole: BatchInner { target, policy, mode, items, tenant, ttl, polled, site, load } }
+        Self {
+            whole: BatchInner {
+                target,
+                policy,
+                mode,
+                blocking,
+                items,
+                tenant,
+                ttl,
+                polled,
+                site,
+                load,
+            },
+        }
     }
 }
 
@@ -123,9 +138,10 @@ impl<L: LoadEach> BatchInner<L> {
         if first && let Some(hit) = self.hit() {
             return Poll::Ready(hit);
         }
-        let Self { target, policy, mode, items, tenant, ttl, site, load, .. } = self;
+        let Self { target, policy, mode, blocking, items, tenant, ttl, site, load, .. } = self;
         let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
-        let like = Like { policy, mode: *mode, codec, decide: &decide, ttl: *ttl, site };
+        let (mode, blocking) = (*mode, *blocking);
+        let like = Like { policy, mode, blocking, codec, decide: &decide, ttl: *ttl, site };
         load.run(&mut || asking(target, like, items, tenant), cx)
     }
 
@@ -140,9 +156,10 @@ impl<L: LoadEach> BatchInner<L> {
     }
 
     fn asking(&self) -> Asking {
-        let Self { policy, mode, ttl, site, load, .. } = self;
+        let Self { policy, mode, blocking, ttl, site, load, .. } = self;
         let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
-        let like = Like { policy, mode: *mode, codec, decide: &decide, ttl: *ttl, site };
+        let (mode, blocking) = (*mode, *blocking);
+        let like = Like { policy, mode, blocking, codec, decide: &decide, ttl: *ttl, site };
         asking(&self.target, like, &self.items, &self.tenant)
     }
 }
@@ -160,6 +177,7 @@ fn directed(decide: Option<Decide>, ttl: Option<Expiry>) -> Option<Decide> {
 struct Like<'a> {
     policy: &'a PolicyRef,
     mode: Mode,
+    blocking: bool,
     codec: Option<Coder>,
     decide: &'a Option<Decide>,
     ttl: Option<Expiry>,
@@ -177,6 +195,7 @@ fn asking(
         let mut request = Request::new(item.key.clone(), like.policy.clone(), like.codec);
         request.tags = item.tags.clone();
         request.mode = like.mode;
+        request.blocking = like.blocking;
         request.site = Some(like.site);
         request.decide.clone_from(like.decide);
         request.ttl = like.ttl;
