@@ -72,11 +72,12 @@ impl Template {
         let whole = |place: &Place| position(&place.root).filter(|_| place.fields.is_empty());
         let parts = self.parts.iter().map(|part| match part {
             Part::Text(text) => mixed!(#private::Part::Text(#text)),
-            Part::Place(place) if let Some(at) = whole(place) => {
-                mixed!(#private::Part::Argument(#at))
-            }
+            Part::Place(place) => match whole(place) {
+                Some(at) => mixed!(#private::Part::Argument(#at)),
+                None => mixed!(#private::Part::Value),
+            },
             // Constants occur only in tags.
-            Part::Place(_) | Part::Piece(_) | Part::Const(_) => mixed!(#private::Part::Value),
+            Part::Piece(_) | Part::Const(_) => mixed!(#private::Part::Value),
             Part::Type(_) => mixed!(#private::Part::Type),
         });
         parts.collect()
