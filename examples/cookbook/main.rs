@@ -44,7 +44,7 @@ recipes! {
     }
     cached_property { key key_with cell }
     cache_evict { calls key keys pattern tags model op events all before soft on when cache crate_path }
-    cache_put { call on when crate_path }
+    cache_put { call on value when crate_path }
     call { refresh bypass peek put evict ttl key cache tenant traced inspect }
 }
 
