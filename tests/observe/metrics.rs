@@ -145,6 +145,18 @@ fn names_follow_the_conventions() {
     for name in named {
         assert!(kinds.contains_key(name), "docs/monitoring.md has {name}, which is not published");
     }
+    // The dashboard and the alerts ask for metrics that exist.
+    let dashboard = include_str!("../../docs/monitoring/grafana.json");
+    serde_json::from_str::<serde_json::Value>(dashboard).unwrap();
+    for text in [dashboard, include_str!("../../docs/monitoring/alerts.yml")] {
+        let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+        let asked: Vec<_> = words.filter(|word| word.starts_with("larder_")).collect();
+        assert!(asked.len() > 8, "{asked:?}");
+        for name in asked {
+            let name = name.strip_suffix("_bucket").unwrap_or(name);
+            assert!(kinds.contains_key(name), "{name} is not published");
+        }
+    }
 }
 
 #[test]
