@@ -12,7 +12,9 @@ pub use cache_core::{
     caches, clear_all, commit, default_cache, disable, enable, function, is_enabled, transaction,
     warm, without_cache, without_cache_sync,
 };
-pub use cache_macros::{cache_evict, cache_put, cached, cached_property, call, entries};
+pub use cache_macros::{
+    cache_evict, cache_put, cached, cached_impl, cached_property, call, entries,
+};
 
 /// How to write a remote tier of your own: the trait [`Backend`](backend::Backend), whose docs are its specification, and
 /// what its operations take and return. `MemoryBackend` is one in this process.

@@ -37,6 +37,8 @@ mod gated;
 mod held_arguments;
 #[path = "macros/hygiene.rs"]
 mod hygiene;
+#[path = "macros/impl_defaults.rs"]
+mod impl_defaults;
 #[path = "macros/keys.rs"]
 mod keys;
 #[path = "macros/keys_canonical.rs"]

@@ -10,6 +10,7 @@
 mod cache_evict;
 mod cache_put;
 mod cached;
+mod cached_impl;
 mod cached_property;
 mod call;
 mod crate_path;
@@ -774,6 +775,62 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
     cache_evict::expand(args.into(), item.into()).into()
+}
+
+/// Gives the attributes in an `impl` block, or in a trait, options that they share.
+///
+/// ```
+/// use larder::{Cache, cache_evict, cached, cached_impl};
+///
+/// struct Users {
+///     cache: Cache,
+/// }
+///
+/// #[cached_impl(ttl = "5m", stale_if_error = "1h", key_prefix = "v1", tags = ["users"], cache = self.cache)]
+/// impl Users {
+///     #[cached(key = "user:{id}", skip(self))]
+///     async fn get(&self, id: u64) -> Result<String, String> {
+///         Ok(format!("user {id}"))
+///     }
+///
+///     // Another `ttl`, and one more tag.
+///     #[cached(key = "page:{page}", ttl = "1m", tags = ["pages"], skip(self))]
+///     async fn page(&self, page: u32) -> Result<Vec<u64>, String> {
+///         Ok(vec![7])
+///     }
+///
+///     // In the same cache.
+///     #[cache_evict(self.get(id), tags = ["pages"])]
+///     async fn rename(&self, id: u64, name: &str) -> Result<(), String> {
+///         Ok(())
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let users = Users { cache: Cache::builder().build()? };
+/// users.get(7).await?;
+/// users.page(1).await?;
+/// assert_eq!(users.cache.keys("*").await?, ["v1:page:1", "v1:user:7"]);
+/// users.cache.evict_tag("users").await?;
+/// assert_eq!(users.page(1).peek().await?, None);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// It takes the options of [`macro@cached`] except those that belong to one function: `key`, `key_with`, `op`, `skip`, `skip_all`,
+/// `each` and `call`. It adds them to the attributes in the block, as if they were written there:
+///
+/// - to `#[cached]` and `#[cached_property]`, unless the attribute gives the option itself. Tags are the exception: an entry
+///   carries those of both;
+/// - to `#[cache_evict]`, `cache` only, and to all of them `crate`. (A `key` or `pattern` of an eviction is the whole text,
+///   prefix included.)
+///
+/// An option that a method cannot have is left out: those of a policy if the attribute names a `policy`; loads in the background
+/// (`stale`, `early_refresh`, timeouts) for a sync method; `memory_ttl` and `on_error` where there is no remote tier; and those
+/// about keys if the value is in a `cell`. An expression such as `self.cache` needs a `self` in each method.
+#[proc_macro_attribute]
+pub fn cached_impl(args: TokenStream, item: TokenStream) -> TokenStream {
+    cached_impl::expand(args.into(), item.into()).into()
 }
 
 /// Stores a function's output in the entry of another function: the next read is a hit with the new

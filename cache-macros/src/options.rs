@@ -6,6 +6,7 @@
 //! checked.
 
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::{Expr, Ident, Token, Type, token};
@@ -241,15 +242,75 @@ fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 fn accept(name: &Ident, grammar: &Grammar, errors: &mut Errors) -> bool {
-    let text = name.to_string();
-    if grammar.known.contains(&text.as_str()) {
-        return true;
+    let known = grammar.known.iter().any(|known| name == known);
+    if !known {
+        let hint = hint(name, grammar.known);
+        errors.at(name.span(), format!("unknown option `{name}`{hint} {}", what_there_is(grammar)));
     }
-    let hint = did_you_mean(&text, grammar.known);
+    known
+}
+
+/// Records an option that is not among those that are `known`.
+pub(crate) fn unknown(name: &Ident, known: &[&str], errors: &mut Errors) {
+    let (hint, known_names) = (hint(name, known), list(known));
+    let message = format!("unknown option `{name}`{hint} The options are {known_names}");
+    errors.at(name.span(), message);
+}
+
+fn hint(name: &Ident, known: &[&str]) -> String {
+    let hint = did_you_mean(&name.to_string(), known);
     let stop = if hint.is_empty() { "." } else { "" };
-    errors
-        .at(name.span(), format!("unknown option `{text}`{hint}{stop} {}", what_there_is(grammar)));
-    false
+    format!("{hint}{stop}")
+}
+
+/// An option, or a target, as it is written.
+#[derive(Clone)]
+pub(crate) struct Part {
+    /// The name of the option.
+    pub(crate) name: Option<Ident>,
+    /// All of it.
+    pub(crate) tokens: TokenStream,
+}
+
+impl Part {
+    /// Whether it is this option.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.as_ref().is_some_and(|own| own == name)
+    }
+}
+
+/// The parts of an attribute, unread.
+pub(crate) fn parts(tokens: TokenStream) -> syn::Result<Vec<Part>> {
+    let parser = |input: ParseStream<'_>| {
+        let parts = input.parse_terminated(part, Token![,])?;
+        Ok(parts.into_iter().collect())
+    };
+    parser.parse2(tokens)
+}
+
+fn part(input: ParseStream<'_>) -> syn::Result<Part> {
+    let option = input.peek2(token::Paren) && is_list(input);
+    if !starts_option(input) && !option {
+        return Ok(Part { name: None, tokens: input.parse::<Expr>()?.into_token_stream() });
+    }
+    let name = input.call(Ident::parse_any)?;
+    let mut tokens = name.to_token_stream();
+    if input.peek(Token![=]) {
+        tokens.extend(input.parse::<Token![=]>()?.into_token_stream());
+        match OF_TYPES.iter().any(|of_types| name == of_types) {
+            true => tokens.extend(input.parse::<TokenTree>()?.into_token_stream()),
+            false => tokens.extend(input.parse::<Expr>()?.into_token_stream()),
+        }
+    } else if option {
+        tokens.extend(input.parse::<TokenTree>()?.into_token_stream());
+    }
+    Ok(Part { name: Some(name), tokens })
+}
+
+/// Whether a list option such as `skip(db)` begins here, and no call of a function.
+fn is_list(input: ParseStream<'_>) -> bool {
+    let fork = input.fork();
+    fork.call(Ident::parse_any).is_ok_and(|name| name == "skip")
 }
 
 fn what_there_is(grammar: &Grammar) -> String {

@@ -106,7 +106,7 @@ impl Flavor {
         }
     }
 
-    fn grammar(self) -> Grammar {
+    pub(crate) fn grammar(self) -> Grammar {
         let known: &[&str] = match self {
             Flavor::Function => &KNOWN,
             Flavor::Property => &OF_PROPERTY,

@@ -3,6 +3,7 @@
 mod cached;
 mod cached_cell;
 mod cached_detached;
+mod cached_impl;
 mod cached_keys;
 mod cached_policy;
 mod cached_sync;

@@ -1,0 +1,167 @@
+//! `#[cached_impl]`: options that the methods of a block share.
+
+use std::time::Duration;
+
+use larder::backend::MemoryBackend;
+use larder::{
+    Cache, CachedCell, Expiry, Policy, cache_evict, cache_put, cached, cached_impl,
+    cached_property, call,
+};
+
+use crate::Loads;
+
+static LOADS: Loads = Loads::new();
+
+const MINUTE: Policy = Policy::new().ttl(Duration::from_secs(60));
+
+#[derive(Clone)]
+struct Users {
+    cache: Cache,
+    tenant: &'static str,
+    size: CachedCell,
+}
+
+#[cached_impl(
+    ttl = "1h",
+    stale = "2h",
+    stale_if_error = "3h",
+    throttle = "1s",
+    memory_ttl = "30s",
+    key_prefix = "shop",
+    version = 2,
+    tags = ["users", "of:{self.tenant}"],
+    cache = self.cache,
+)]
+impl Users {
+    #[cached(key = "user:{id}", skip(self))]
+    async fn get(&self, id: u64) -> Result<u64, String> {
+        let _ = id;
+        Ok(LOADS.count())
+    }
+
+    #[cached(key = "page:{page}", ttl = "1m", key_prefix = "pages", tags = ["pages", "users"], stale = "5m", skip(self))]
+    async fn page(&self, page: u32) -> Result<u64, String> {
+        let _ = page;
+        Ok(LOADS.count())
+    }
+
+    // A policy of its own, and no windows.
+    #[cached(skip(self), key = "policy", policy = MINUTE)]
+    async fn with_policy(&self) -> u64 {
+        LOADS.count()
+    }
+
+    #[cached(skip(self), key = "ever", ttl = "never")]
+    async fn for_ever(&self) -> u64 {
+        LOADS.count()
+    }
+
+    // No load in the background, and no remote tier.
+    #[cached(skip(self), key = "sum")]
+    pub(self) fn sum(&self) -> u64 {
+        LOADS.count()
+    }
+
+    #[cached_property(key = "tenant:{self.tenant}")]
+    async fn name(&self) -> String {
+        self.tenant.to_owned()
+    }
+
+    #[cached_property(cell = self.size)]
+    async fn size(&self) -> u64 {
+        LOADS.count()
+    }
+
+    #[cache_evict(self.get(id), tags = ["pages"], key = "shop:sum#2")]
+    async fn rename(&self, id: u64) {
+        let _ = self;
+    }
+
+    #[cache_evict(all)]
+    async fn clear(&self) {}
+
+    #[cache_put(self.get(id))]
+    async fn save(&self, id: u64) -> u64 {
+        id
+    }
+
+    // No attribute of larder.
+    fn tenant(&self) -> &str {
+        self.tenant
+    }
+}
+
+#[tokio::test]
+async fn methods_take_what_they_do_not_give_themselves() {
+    let builder = Cache::builder().remote(MemoryBackend::new());
+    let users = Users { cache: builder.build().unwrap(), tenant: "acme", size: CachedCell::new() };
+    let read = async || {
+        let got = (users.get(1).await.unwrap(), users.page(1).await.unwrap());
+        (got, users.with_policy().await, users.for_ever().await, users.sum(), users.size().await)
+    };
+    assert_eq!(read().await, ((1, 2), 3, 4, 5, 6));
+    assert_eq!(read().await, ((1, 2), 3, 4, 5, 6));
+    assert_eq!((users.name().await, users.tenant()), ("acme".to_owned(), "acme"));
+    let listed = users.cache.keys("*").await.unwrap();
+    let named: Vec<&String> = listed.iter().filter(|key| !key.contains("!cell")).collect();
+    assert_eq!(
+        named,
+        [
+            "pages:page:1#2",
+            "shop:ever#2",
+            "shop:policy#2",
+            "shop:sum#2",
+            "shop:tenant:acme#2",
+            "shop:user:1#2"
+        ]
+    );
+    let left = async |key: &str| match users.cache.ttl(key).await.unwrap() {
+        Some(Expiry::In(left)) => left.as_secs().div_ceil(60),
+        Some(Expiry::Never) => u64::MAX,
+        None => 0,
+    };
+    assert_eq!(left("shop:user:1#2").await, 60);
+    assert_eq!(left("pages:page:1#2").await, 1);
+    assert_eq!(left("shop:policy#2").await, 1);
+    assert_eq!(left("shop:ever#2").await, u64::MAX);
+    assert_eq!(left("shop:sum#2").await, 60);
+    assert_eq!(left("shop:tenant:acme#2").await, 60);
+
+    users.rename(1).await;
+    assert_eq!(read().await, ((7, 8), 3, 4, 9, 6));
+    users.save(1).await;
+    assert_eq!(users.get(1).await, Ok(1));
+    users.cache.evict_tag("of:acme").await.unwrap();
+    assert_eq!(read().await, ((10, 11), 12, 13, 14, 15));
+    users.cache.evict_tag("pages").await.unwrap();
+    assert_eq!(read().await, ((10, 16), 12, 13, 14, 15));
+    users.clear().await;
+    assert_eq!(call!(users.sum()).peek().await.unwrap(), None);
+    assert_eq!(users.get(1).peek().await.unwrap(), None);
+}
+
+trait Rows {
+    fn rows(&self) -> u64;
+}
+
+#[cached_impl(ttl = "1h", skip_if = self.off, cache = "impl-of-a-trait")]
+impl Rows for Table {
+    #[cached(key = "rows", skip(self))]
+    fn rows(&self) -> u64 {
+        self.loads.count()
+    }
+}
+
+struct Table {
+    loads: Loads,
+    off: bool,
+}
+
+#[test]
+fn of_a_trait_and_with_expressions() {
+    crate::install("impl-of-a-trait");
+    let mut table = Table { loads: Loads::new(), off: false };
+    assert_eq!((table.rows(), table.rows()), (1, 1));
+    table.off = true;
+    assert_eq!((table.rows(), table.rows()), (2, 3));
+}
