@@ -322,7 +322,7 @@ mutant none-has-no-windows $core/base/policy.rs 's/self\.stale_if_error = Durati
 mutant none-has-no-stale-window $core/base/policy.rs 's/self\.stale = Duration::ZERO;\s+self\.stale_if_error = Duration::ZERO;\s+self\.soft/self.stale_if_error = Duration::ZERO;\n        self.soft/'
 mutant none-has-no-time-to-idle $core/base/policy.rs 's/self\.ttl = Ttl::For\(ttl\);\s+self\.tti = None;/self.ttl = Ttl::For(ttl);/'
 mutant none-has-its-whole-life $core/engine/terms.rs 's/self\.policy\.whole_life\(ttl\)/self.policy.ttl(ttl)/'
-mutant error-has-no-windows $core/engine/failsafe.rs 's/Some\(ttl\), &Policy::new\(\)\)/Some(ttl), \&self.request.policy)/'
+mutant error-has-no-windows $core/engine/failsafe.rs 's/ttl, &Policy::new\(\)\)/ttl, \&self.request.policy)/'
 # Peeks; only tests in `tests/behavior` fail.
 mutant look-of-memory $peek 's/if trace == Trace::Nothing \{/if trace == Trace::Nothing \&\& false {/'
 mutant look-of-the-remote-tier $peek 's/Ok\(found\) if trace == Trace::Nothing/Ok(found) if trace == Trace::Nothing \&\& false/'

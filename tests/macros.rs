@@ -27,6 +27,8 @@ mod described_calls;
 mod each;
 #[path = "macros/forms/mod.rs"]
 mod forms;
+#[path = "macros/from_errors.rs"]
+mod from_errors;
 #[path = "macros/from_values.rs"]
 mod from_values;
 #[path = "macros/functions.rs"]

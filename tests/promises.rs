@@ -27,6 +27,8 @@ mod p2_late_loads;
 mod p2_lives;
 #[path = "promises/p2_no_old_value.rs"]
 mod p2_no_old_value;
+#[path = "promises/p2_old_values.rs"]
+mod p2_old_values;
 #[path = "promises/p2_overtaken_writes.rs"]
 mod p2_overtaken_writes;
 #[path = "promises/p2_puts_under_way.rs"]

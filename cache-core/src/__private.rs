@@ -3,12 +3,11 @@
 pub use crate::api::{Evictions, WriteThrough, put_value};
 pub use crate::api::{Leads, leads};
 pub use crate::base::{
-    AbsentNever, AbsentOption, Detach, Fails, Holds, KeepsErrors, OfCache, Optional, Probe,
-    RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure, Tells,
-    TimeoutError, TimeoutNever, TimesOut, absent, detached, keeps_errors, lent, output_probe,
-    refuses, times_out, value_probe,
+    AbsentNever, AbsentOption, Detach, Fails, HasError, Holds, KeepsErrors, OfCache, Optional,
+    Probe, RefusalError, RefusalNever, Shape, ShapePlain, ShapeResult, ShapeShared, SharedFailure,
+    Tells, TimeoutError, TimeoutNever, TimesOut, absent, detached, error_of, keeps_errors, lent,
+    output_probe, refuses, times_out, value_probe,
 };
-pub use crate::call::Rules;
 pub use crate::call::{
     Background, Directed, Fetch, Known, Load, awaited, ttl, wait, wait_blocking,
 };
@@ -20,6 +19,7 @@ pub use crate::call::{
     Each, FetchEach, Ids, KeyOf, LoadEach, Pairs, Repeat, again, asked, found, repeats,
 };
 pub use crate::call::{EvictTarget, PutProbe, PutTarget, Puts, PutsSame, PutsSome, put_same};
+pub use crate::call::{Previous, Rules};
 pub use crate::codec::{local, remote};
 pub use crate::engine::{HasCell, cell_of};
 pub use crate::engine::{Judge, Terms};

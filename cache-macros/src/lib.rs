@@ -77,6 +77,7 @@ use proc_macro::TokenStream;
 /// | `jitter = 0.1` or `"10%"` | 0 | shortens each `ttl` by a random part of up to this fraction, so that entries that were written together do not expire together |
 /// | `none_ttl = "30s"` | as `ttl` | how long `None` is cached, if the value is an `Option`; `0`: not at all |
 /// | `err_ttl = "2s"` | not cached | how long an `Err` is cached (in memory), if the error is `Clone` |
+/// | `err_ttl_with = \|error\| error.retry_after()` | `err_ttl` | how long this `Err` is cached, as the error says: of the types of `ttl_with`; zero: not at all, `None`: as `err_ttl` |
 ///
 /// Old values, and loads:
 ///
@@ -84,6 +85,7 @@ use proc_macro::TokenStream;
 /// | --- | --- | --- |
 /// | `stale = "1m"` ᵇ | none | for this time after `ttl`, serve the old value and refresh it once in the background |
 /// | `stale_if_error = "1h"` | none | for this time after `ttl`, serve the old value if the load fails or exceeds its timeouts |
+/// | `stale_if = \|error\| error.is_transient()` | always | whether the old value is served instead of this error, within `stale_if_error` (or `stale`). A closure that takes a reference to the error, or a path. Timeouts have no error: they serve the old value in any case |
 /// | `throttle = "5s"` | `"1s"` | the pause after a failed load before the next one, while an old value is served |
 /// | `early_refresh` or `= 1.5` ᵇ | none | before `ttl` ends, refresh in the background with a probability that increases with time and with the duration of the load; the number is the beta of XFetch, 1 if omitted |
 /// | `soft_timeout = "100ms"` ᵇ | none | how long to wait for a load before the old value is served (needs `stale_if_error` or `stale`); the load goes on |
@@ -105,6 +107,12 @@ use proc_macro::TokenStream;
 /// | `cache_if = \|user\| user.active` | always | store a value only if this is true. Takes a reference to the value: the `T` of a `Result<T, E>`, otherwise the whole output. A path, or a closure, which may use the arguments: see [below](#times-and-conditions-of-a-value) |
 /// | `unless = Vec::is_empty` | never | do not store a value if this is true |
 /// | `skip_if = page > 100` | never | neither read nor write the cache if this is true: a condition on the arguments, by their names |
+///
+/// The body:
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `previous = old` | none | gives the body the previous value as `old: Option<T>`, to ask the origin only for changes: see [below](#the-previous-value) |
 ///
 /// Keys, tags and caches:
 ///
@@ -209,6 +217,45 @@ use proc_macro::TokenStream;
 /// of what the closures use, which must be `Clone + Send + Sync + 'static`: of an argument, or of a field only (`self.limit`,
 /// `request.user.id`). A method of `self` would need the whole `self`, which is not copied. With `each`, closures see the value of one
 /// item and no arguments.
+///
+/// `stale_if` and `err_ttl_with` are functions of the error of a failed load, without arguments. They run once for each load that fails.
+///
+/// # The previous value
+///
+/// With `previous = old` the body gets the value that its load replaces: `Some` if the value is not fresh any more but kept (in its
+/// `stale` or `stale_if_error` window, or marked stale), or if the call has `refresh()`; `None` if there is none, or it was
+/// evicted. So the body can ask its origin whether the value has changed. If it has not ("304 Not Modified"), it returns the
+/// previous value, which is then stored again and fresh for a whole `ttl`.
+///
+/// ```
+/// # use larder::cached;
+/// # #[derive(Clone)]
+/// # struct Page { etag: String, text: String }
+/// # #[derive(Clone, Debug)]
+/// # struct Failed;
+/// # struct Answer { status: u16, page: Page }
+/// # async fn get(url: &str, etag: Option<&str>) -> Result<Answer, Failed> {
+/// #     let page = Page { etag: "v1".into(), text: url.into() };
+/// #     Ok(Answer { status: if etag == Some("v1") { 304 } else { 200 }, page })
+/// # }
+/// #[cached(ttl = "1m", stale_if_error = "1d", stale_if = |_: &Failed| false, previous = old, local)]
+/// async fn page(url: &str) -> Result<Page, Failed> {
+///     let answer = get(url, old.as_ref().map(|old| &*old.etag)).await?;
+///     match (answer.status, old) {
+///         (304, Some(old)) => Ok(old),
+///         _ => Ok(answer.page),
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Failed> {
+/// # page("/home").await?;
+/// # page("/home").refresh().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Here `stale_if_error` keeps the value for a day, and `stale_if` says that a failed load is still an error. An eviction
+/// during the load wins, also over a value that was not modified.
 ///
 /// # Shared policies
 ///

@@ -54,6 +54,8 @@ pub(crate) enum How {
     Refresh,
     /// Never loads.
     Peek,
+    /// The same, and takes a value that is not fresh.
+    PeekStale,
 }
 
 /// How an operation of the remote tier ended for the node that sent it.

@@ -207,6 +207,13 @@ impl Node {
         ending.outcome = found(self.cache.get::<Value>(name(key)).await);
     }
 
+    pub(crate) async fn peek_stale(&self, key: Key) {
+        let (_, mut ending) = self.read(key, How::PeekStale);
+        let policy = self.rules[key as usize].policy;
+        let entry = self.cache.entry(name(key)).policy(policy).accept_stale();
+        ending.outcome = found(entry.get().await);
+    }
+
     pub(crate) async fn peek_many(&self, keys: &[Key]) {
         let mut endings: Vec<_> = keys.iter().map(|key| self.read(*key, How::Peek).1).collect();
         let names: Vec<String> = keys.iter().map(|key| name(*key)).collect();

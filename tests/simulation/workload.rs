@@ -52,7 +52,8 @@ impl Client {
                 let (refresh, owned) = (chance.in_thousand(60), chance.in_thousand(500));
                 bounded(patience, node.get_or_load(key, refresh, owned)).await;
             }
-            62..70 => bounded(patience, node.peek(key)).await,
+            62..67 => bounded(patience, node.peek(key)).await,
+            67..70 => bounded(patience, node.peek_stale(key)).await,
             70..72 if node.rules[key as usize].is_long() => {
                 bounded(patience, node.evict(What::Life(key), None)).await;
             }

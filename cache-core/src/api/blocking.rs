@@ -179,6 +179,16 @@ impl<'c, P> BlockingEntry<'c, P> {
         Self(self.0.refresh())
     }
 
+    /// See [`CacheEntry::accept_stale`].
+    pub fn accept_stale(self) -> Self {
+        Self(self.0.accept_stale())
+    }
+
+    /// See [`CacheEntry::stale_if`].
+    pub fn stale_if<E: 'static>(self, serves: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
+        Self(self.0.stale_if(serves))
+    }
+
     /// See [`CacheEntry::bypass`].
     pub fn bypass(self) -> Self {
         Self(self.0.bypass())
@@ -215,6 +225,18 @@ impl<'c, P> BlockingEntry<'c, P> {
         E: 'static,
     {
         block_on(self.0.or_load(|| async { outside(load) }))
+    }
+
+    /// See [`CacheEntry::or_load_with`]. The load runs on this thread.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub fn or_load_with<T, E>(self, load: impl FnOnce(Option<T>) -> Result<T, E>) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+    {
+        block_on(self.0.or_load_with(|previous| async { outside(|| load(previous)) }))
     }
 
     /// See [`CacheEntry::insert`].
@@ -258,6 +280,14 @@ impl<'c, P> BlockingEntry<'c, P> {
     /// As [`CacheEntry::remove`].
     pub fn remove(self) -> Result<bool, Error> {
         block_on(self.0.remove())
+    }
+
+    /// See [`CacheEntry::mark_stale`].
+    ///
+    /// # Errors
+    /// As [`CacheEntry::remove`].
+    pub fn mark_stale(self) -> Result<bool, Error> {
+        block_on(self.0.mark_stale())
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shuttle::future::block_on;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -31,11 +32,27 @@ enum How {
     Tag,
     Clear,
     Insert,
+    StaleTag,
+    StalePattern,
+    StaleAll,
 }
 
-const EVERY: [How; 5] = [How::Remove, How::Pattern, How::Tag, How::Clear, How::Insert];
+const EVERY: [How; 8] = [
+    How::Remove,
+    How::Pattern,
+    How::Tag,
+    How::Clear,
+    How::Insert,
+    How::StaleTag,
+    How::StalePattern,
+    How::StaleAll,
+];
 
-const TAGGED: Policy = Policy::new().tags(&["rows"]);
+/// With a window, so that values that are marked stale stay.
+const TAGGED: Policy = Policy::new()
+    .ttl(Duration::from_secs(60))
+    .stale_if_error(Duration::from_secs(60))
+    .tags(&["rows"]);
 
 impl World {
     fn new() -> Arc<Self> {
@@ -64,6 +81,9 @@ impl World {
             How::Pattern => drop(self.cache.evict_pattern("r*").await.unwrap()),
             How::Tag => self.cache.evict_tag("rows").await.unwrap(),
             How::Clear => self.cache.clear().await.unwrap(),
+            How::StaleTag => self.cache.mark_tag_stale("rows").await.unwrap(),
+            How::StalePattern => drop(self.cache.mark_pattern_stale("r*").await.unwrap()),
+            How::StaleAll => self.cache.mark_all_stale().await.unwrap(),
             How::Insert => self.cache.entry("row").policy(TAGGED).insert(new).await.unwrap(),
         }
     }

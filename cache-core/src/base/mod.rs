@@ -54,10 +54,11 @@ pub(crate) use spawn::{boxed, spawn_boxed};
 pub(crate) use sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 pub(crate) use together::all_begun;
 pub use value::{
-    AbsentNever, AbsentOption, AnyResult, CacheValue, Detach, ErasedResult, Fails, Holds,
+    AbsentNever, AbsentOption, AnyResult, CacheValue, Detach, ErasedResult, Fails, HasError, Holds,
     KeepsErrors, OfCache, Optional, Plain, Probe, RefusalError, RefusalNever, Shape, ShapePlain,
     ShapeResult, ShapeShared, SharedFailure, SharedResult, Tells, TimeoutError, TimeoutNever,
-    TimesOut, absent, detached, keeps_errors, lent, output_probe, refuses, times_out, value_probe,
+    TimesOut, absent, detached, error_of, keeps_errors, lent, output_probe, refuses, times_out,
+    value_probe,
 };
 pub(crate) use value::{KnownResult, NoValue};
 pub(crate) use warn_once::warn_once;

@@ -2,12 +2,15 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use super::body::Doing;
 use super::directed::{By, Directed, Directs};
 use super::function::Described;
 use super::head::Head;
 use super::load::{Load, Loading, Paths};
+use super::previous::Previous;
 use super::rules::Rules;
 use super::target::CacheChoice;
 use super::work::{Arguments, Given, Refreshing, Work};
@@ -163,12 +166,7 @@ impl<P: Described> Fetch<P> {
         M: FnOnce(A) -> S::Output,
     {
         self.0.blocking = true;
-        self.work(
-            (),
-            rules,
-            write,
-            Given { args, load: move |args| async move { outside(|| load(args)) } },
-        )
+        self.work((), rules, write, Given { args, load: in_its_poll(load) })
     }
 
     /// The same with decisions of the arguments.
@@ -189,8 +187,7 @@ impl<P: Described> Fetch<P> {
         M: FnOnce(A) -> S::Output,
     {
         self.0.blocking = true;
-        let load = move |args| async move { outside(|| load(args)) };
-        self.work(By(directs), rules, write, Given { args, load })
+        self.work(By(directs), rules, write, Given { args, load: in_its_poll(load) })
     }
 
     #[inline]
@@ -211,5 +208,25 @@ impl<P: Described> Fetch<P> {
         let body = Doing::Not(work);
         let load = Loading { of: self.1, directs, rules, write, body, begun: None };
         Call { whole: CallInner { head: self.0, load } }
+    }
+}
+
+/// The load of a sync function, which runs when it is polled, with the previous value that it got when it began.
+fn in_its_poll<A, O, M: FnOnce(A) -> O>(load: M) -> impl FnOnce(A) -> InPoll<A, M> {
+    move |args| InPoll(Some((args, load, Previous::take())))
+}
+
+struct InPoll<A, M>(Option<(A, M, Previous)>);
+
+// Nothing in it is pinned in place.
+impl<A, M> Unpin for InPoll<A, M> {}
+
+impl<A, O, M: FnOnce(A) -> O> Future for InPoll<A, M> {
+    type Output = O;
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<O> {
+        match self.0.take() {
+            Some((args, load, previous)) => Poll::Ready(previous.lend(|| outside(|| load(args)))),
+            None => Poll::Pending,
+        }
     }
 }

@@ -12,6 +12,7 @@ mod function;
 mod head;
 mod load;
 mod output;
+mod previous;
 mod put_target;
 mod reading;
 mod rules;
@@ -37,6 +38,7 @@ pub use function::{
 };
 use head::{CallState, Head};
 pub use load::{Known, Load, awaited};
+pub use previous::Previous;
 pub use put_target::{PutProbe, PutSame, PutSome, PutTarget, Puts, PutsSame, PutsSome, put_same};
 pub(crate) use put_target::{Write, Writing};
 pub(crate) use reading::reading;
@@ -196,6 +198,18 @@ impl<L: Load> Call<L> {
     pub fn refresh(mut self) -> Self {
         if self.whole.head.mode != Mode::Bypass {
             self.whole.head.mode = Mode::Refresh;
+        }
+        self
+    }
+
+    /// Also takes a value that is not fresh, and then does not wait for a load: one in its `stale` or `stale_if_error` window, or
+    /// one that was [marked stale](Self::mark_stale). One refresh runs in the background, if the function's loads can run there (it
+    /// has an option such as `stale` or `soft_timeout`); otherwise nothing is loaded. Without any value, the call loads.
+    ///
+    /// A value that was evicted is never returned. Has no effect on a call that refreshes or bypasses the cache.
+    pub fn accept_stale(mut self) -> Self {
+        if self.whole.head.mode == Mode::Normal {
+            self.whole.head.mode = Mode::AcceptStale;
         }
         self
     }

@@ -8,9 +8,9 @@ use tracing::Span;
 
 use super::body::Body;
 use super::reading::{Outcome, Run, Served};
-use super::rules::Rules;
-use crate::base::{CacheValue, Cached, Policy, PolicyRef, Shape};
-use crate::engine::{Detached, Fault, Seat};
+use super::rules::{Deciding, Rules, failure};
+use crate::base::{CacheValue, Cached, Policy, Shape};
+use crate::engine::{Decide, Detached, Fault, Seat};
 
 /// The output of a body while the read is not over. The function's own output need not be `Send`, so only a value is held.
 pub(crate) enum Output<S: Shape> {
@@ -93,25 +93,29 @@ where
         Poll::Ready(())
     }
 
-    fn outcome(&self, policy: &Policy) -> Outcome<'_> {
+    fn outcome(&self, policy: &Policy, fails: Option<&Decide>) -> Outcome<'_> {
         match &*self.output {
             Some(Output::Value(value)) => {
                 Outcome::Value(value, self.rules.values.verdict(value, policy))
             }
             Some(Output::Absent(_)) => Outcome::Absent,
-            None => Outcome::Failed(self.failed.as_ref().and_then(S::share)),
+            None => {
+                let failed = self.failed.as_ref();
+                let terms = failed.map(|output| failure::<S>(self.rules.fails, output, fails));
+                Outcome::Failed(failed.and_then(S::share), terms.unwrap_or_default())
+            }
         }
     }
 
-    fn behind(&mut self, span: &mut dyn FnMut() -> Span, policy: &PolicyRef) -> Option<Detached> {
+    fn behind(&mut self, span: &mut dyn FnMut() -> Span, deciding: &Deciding) -> Option<Detached> {
         let detached = self.rules.detached?;
         let load = self.body.behind()?;
-        Some(detached(load, span(), (self.rules.values, policy.clone())))
+        Some(detached(load, span(), (self.rules.of_output(), deciding.clone())))
     }
 
-    fn left(&mut self, span: &Span, policy: &PolicyRef) -> Option<Detached> {
+    fn left(&mut self, span: &Span, deciding: &Deciding) -> Option<Detached> {
         let detached = self.rules.detached?;
         let load = self.body.left()?;
-        Some(detached(load, span.clone(), (self.rules.values, policy.clone())))
+        Some(detached(load, span.clone(), (self.rules.of_output(), deciding.clone())))
     }
 }

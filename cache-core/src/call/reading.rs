@@ -12,15 +12,14 @@ use tracing::Span;
 
 use super::body::Doing;
 use super::output::Running;
-use super::rules::Rules;
+use super::previous::Previous;
+use super::rules::{Deciding, Rules};
 use super::target::CacheRef;
 use super::work::Work;
-use crate::base::{
-    BoxFuture, CacheValue, Cached, Error, Policy, PolicyRef, Shape, SharedFailure, Source,
-};
+use crate::base::{BoxFuture, CacheValue, Cached, Error, Policy, Shape, SharedFailure, Source};
 use crate::engine::{
-    Answer, Beat, Begun, Caller, Detached, Engine, Fault, Lead, Mode, ReadRules, Request, Seat,
-    Spans, Step, StoreDecision, begin, go_on, made, spawn,
+    Answer, Beat, Begun, Caller, Decide, Detached, Engine, Fault, Lead, Mode, ReadRules, Request,
+    Seat, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
 };
 use crate::entry::{Stored, Value};
 
@@ -35,11 +34,11 @@ pub(crate) trait Run {
     /// Polls the running load. Must not be called again after it is ready.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// What the load has brought, in the poll in which it became ready.
-    fn outcome(&self, policy: &Policy) -> Outcome<'_>;
+    fn outcome(&self, policy: &Policy, fails: Option<&Decide>) -> Outcome<'_>;
     /// Takes the load for the background, in a new span, if it has not begun.
-    fn behind(&mut self, span: &mut dyn FnMut() -> Span, policy: &PolicyRef) -> Option<Detached>;
+    fn behind(&mut self, span: &mut dyn FnMut() -> Span, deciding: &Deciding) -> Option<Detached>;
     /// Takes the running load, if it can continue without the caller.
-    fn left(&mut self, span: &Span, policy: &PolicyRef) -> Option<Detached>;
+    fn left(&mut self, span: &Span, deciding: &Deciding) -> Option<Detached>;
 }
 
 /// What a load has brought.
@@ -48,7 +47,7 @@ pub(crate) enum Outcome<'a> {
     /// The load succeeded without a value.
     Absent,
     /// The load failed. The waiters get the copy of the failure, if there is one.
-    Failed(Option<SharedFailure>),
+    Failed(Option<SharedFailure>, Terms),
 }
 
 /// What the caller of a read gets.
@@ -65,7 +64,7 @@ pub(crate) struct Reading {
     state: State,
     /// `None` for the items of a batch, which are polled together, with the batch's beat.
     beat: Option<Beat>,
-    policy: PolicyRef,
+    deciding: Deciding,
     spans: Option<Spans>,
     /// The span in which the load runs.
     span: Span,
@@ -138,12 +137,12 @@ impl Reading {
         // The items of a batch load together, in the batch's span.
         let spans = seat.is_none().then(|| Spans::new(&engine, request.site));
         let caller = Caller { detaches: body.detaches(), seat, pulse };
-        let policy = request.policy.clone();
+        let deciding = (request.policy.clone(), request.fails.clone());
         let state = match begin(engine, request, rules, caller) {
             Begun::Now(step) => State::Steps(step),
             Begun::Later(step) => State::Begins(step),
         };
-        Self { state, beat, policy, spans, span: Span::none() }
+        Self { state, beat, deciding, spans, span: Span::none() }
     }
 
     /// A read in the cache that `target` names. Without one, it is only a load.
@@ -162,8 +161,8 @@ impl Reading {
                 Err(error)
             }
             Err(_) => {
-                let (state, policy) = (State::Bypasses, request.policy);
-                Ok(Self { state, beat: None, policy, spans: None, span: Span::none() })
+                let (state, deciding) = (State::Bypasses, (request.policy, None));
+                Ok(Self { state, beat: None, deciding, spans: None, span: Span::none() })
             }
         }
     }
@@ -210,7 +209,7 @@ impl Reading {
                 State::Bypasses => {
                     let span = &self.span;
                     let polled = span.in_scope(|| {
-                        body.start(false);
+                        Previous::default().lend(|| body.start(false));
                         body.poll(cx)
                     });
                     self.state = State::Bypasses;
@@ -233,20 +232,21 @@ impl Reading {
         match step {
             Step::Answer(answer) => return Some(served(answer)),
             Step::Refresh(hit, refresh) => {
-                if let Some(load) = self.behind(body) {
+                if let Some(load) = self.behind(body, Some(&hit.value)) {
                     refresh.start(load);
                 }
                 return Some(hit.map(Served::Entry));
             }
             Step::Leave(answer, next) => {
-                if let Some(load) = self.behind(body) {
+                if let Some(load) = self.behind(body, answer.value.as_ref().ok()) {
                     spawn(go_on(next, load));
                 }
                 return Some(served(answer));
             }
             Step::Load(lead) => {
                 self.begin();
-                lead.enter(|| body.start(lead.may_go_on()));
+                let previous = Previous::new(lead.previous());
+                previous.lend(|| lead.enter(|| body.start(lead.may_go_on())));
                 self.state = State::Loads(lead);
             }
             Step::Bypass => {
@@ -259,11 +259,12 @@ impl Reading {
 
     /// The load has ended. Returns the answer if the caller need not wait for the store.
     fn loaded(&mut self, lead: Box<Lead>, body: &dyn Run) -> Option<Cached<Served>> {
-        let rest = match body.outcome(&self.policy) {
+        let (policy, fails) = &self.deciding;
+        let rest = match body.outcome(policy, fails.as_ref()) {
             Outcome::Value(value, decision) => lead.commit(value, decision),
             Outcome::Absent => lead.absent(),
-            Outcome::Failed(failure) => {
-                let old = lead.fail(failure);
+            Outcome::Failed(failure, terms) => {
+                let old = lead.fail(failure, terms);
                 let own = || made(Served::Own, Source::Loaded);
                 return Some(old.map_or_else(own, |old| old.map(Served::Entry)));
             }
@@ -286,20 +287,21 @@ impl Reading {
             self.state = State::Loads(lead);
             return Poll::Pending;
         };
-        if let Some(load) = body.left(&self.span, &self.policy) {
+        if let Some(load) = body.left(&self.span, &self.deciding) {
             lead.goes_on(load);
         }
         Poll::Ready(served(answer))
     }
 
-    /// The load for the background, which begins now.
-    fn behind(&mut self, body: &mut dyn Run) -> Option<Detached> {
-        let Self { spans, span, policy, .. } = self;
+    /// The load for the background, which begins now, and replaces `old`.
+    fn behind(&mut self, body: &mut dyn Run, old: Option<&Stored>) -> Option<Detached> {
+        let Self { spans, span, deciding, .. } = self;
         let mut begins = || {
             begin_span(spans, span);
             span.clone()
         };
-        body.behind(&mut begins, policy)
+        let previous = Previous::new(old.cloned());
+        previous.lend(|| body.behind(&mut begins, deciding))
     }
 
     /// Begins the load's span.

@@ -63,6 +63,10 @@ pub struct Rules<S: Shape, P = ()> {
     pub(crate) codec: Option<Coder>,
     pub(crate) values: ValueRules<S::Value>,
     pub(crate) terms: Option<fn(&S::Value, &mut Terms)>,
+    /// Decides about a failed output.
+    pub(crate) fails: OnFailure<S::Output>,
+    /// Whether the load asks for the previous value.
+    pub(crate) revalidates: bool,
     pub(crate) timed_out: Option<fn() -> S::Output>,
     pub(crate) refused: Option<fn(Error) -> S::Output>,
     /// Whether a shared failure can become an output.
@@ -103,19 +107,45 @@ impl<S: Shape, P: Copy> Rules<S, P> {
     pub(crate) const fn of(_: S, codec: Option<Coder>, paths: P) -> Self {
         let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
         let (values, terms, timed_out, refused) = (ValueRules::ALL, None, None, None);
-        Self { codec, values, terms, timed_out, refused, takes, paths, detached: None }
+        let (fails, revalidates, detached) = (None, false, None);
+        Self {
+            codec,
+            values,
+            terms,
+            fails,
+            revalidates,
+            timed_out,
+            refused,
+            takes,
+            paths,
+            detached,
+        }
     }
 
     /// The rules for a read, which does not know calls.
     pub(crate) const fn without_paths(self) -> Rules<S> {
-        let Self { codec, values, terms, timed_out, refused, takes, detached, .. } = self;
-        Rules { codec, values, terms, timed_out, refused, takes, paths: (), detached }
+        let Self { codec, values, terms, fails, revalidates, timed_out, refused, .. } = self;
+        let Self { takes, detached, .. } = self;
+        Rules {
+            codec,
+            values,
+            terms,
+            fails,
+            revalidates,
+            timed_out,
+            refused,
+            takes,
+            paths: (),
+            detached,
+        }
     }
 
     /// The rules for the engine, which knows neither outputs nor values.
     pub(crate) fn of_reads(&self) -> ReadRules {
+        let Self { takes, revalidates, .. } = *self;
         let (times_out, refuses) = (self.timed_out.is_some(), self.refused.is_some());
-        ReadRules { kind: ValueType::of::<S::Value>(), takes: self.takes, times_out, refuses }
+        let (kind, keeps_some_failures) = (ValueType::of::<S::Value>(), self.fails.is_some());
+        ReadRules { kind, takes, keeps_some_failures, revalidates, times_out, refuses }
     }
 
     /// Sets which values count as `None` for `none_ttl`.
@@ -146,6 +176,25 @@ impl<S: Shape, P: Copy> Rules<S, P> {
         self
     }
 
+    /// Decides about each output that is an error.
+    #[must_use]
+    pub const fn fails(mut self, fails: fn(&S::Output, &mut Terms)) -> Self {
+        self.fails = Some(fails);
+        self
+    }
+
+    /// Gives the load the previous value: see [`Previous`](super::Previous).
+    #[must_use]
+    pub const fn revalidates(mut self) -> Self {
+        self.revalidates = true;
+        self
+    }
+
+    /// What decides about the output of a load.
+    pub(crate) fn of_output(&self) -> OutputRules<S> {
+        (self.values, self.fails)
+    }
+
     /// The same, for code that does not know the value's type.
     pub(crate) fn decide(&self) -> Option<Decide> {
         self.terms.map(Decide::new)
@@ -173,17 +222,39 @@ impl<S: Shape, P: Copy> Rules<S, P> {
 }
 
 /// See [`detached`].
-pub(crate) type Detaching<S> = fn(
-    BoxFuture<'static, <S as Shape>::Output>,
-    Span,
-    (ValueRules<<S as Shape>::Value>, PolicyRef),
-) -> Detached;
+pub(crate) type Detaching<S> =
+    fn(BoxFuture<'static, <S as Shape>::Output>, Span, (OutputRules<S>, Deciding)) -> Detached;
+
+/// Decides about a failed output.
+pub(crate) type OnFailure<O> = Option<fn(&O, &mut Terms)>;
+
+/// What decides about the output of a load.
+pub(crate) type OutputRules<S> = (ValueRules<<S as Shape>::Value>, OnFailure<<S as Shape>::Output>);
+
+/// The decision about a failed output; `by_hand` is that of a load by hand.
+pub(crate) fn failure<S: Shape>(
+    fails: OnFailure<S::Output>,
+    output: &S::Output,
+    by_hand: Option<&Decide>,
+) -> Terms {
+    if let (Some(decide), Some(error)) = (by_hand, S::known_error(output)) {
+        return decide.of(error);
+    }
+    let mut terms = Terms::default();
+    if let Some(fails) = fails {
+        fails(output, &mut terms);
+    }
+    terms
+}
+
+/// What a load in the background needs of its request to decide about its output.
+pub(crate) type Deciding = (PolicyRef, Option<Decide>);
 
 /// Converts a load without a caller for the engine: of a failure only the shareable part is kept.
 pub(crate) fn detached<S>(
     load: BoxFuture<'static, S::Output>,
     span: Span,
-    (rules, policy): (ValueRules<S::Value>, PolicyRef),
+    ((values, fails), (policy, by_hand)): (OutputRules<S>, Deciding),
 ) -> Detached
 where
     S: Shape<Output: 'static>,
@@ -193,12 +264,15 @@ where
     Box::pin(async move {
         match S::split(load.await) {
             Ok(value) => {
-                let decision = rules.verdict(&value, &policy);
+                let decision = values.verdict(&value, &policy);
                 Ok(Loaded { value: Box::new(value), decision })
             }
             Err(output) => Err(match S::absence(&output) {
                 Some(_) => NotLoaded::Absent,
-                None => NotLoaded::Failed(S::share(&output)),
+                None => {
+                    let terms = failure::<S>(fails, &output, by_hand.as_ref());
+                    NotLoaded::Failed(S::share(&output), terms)
+                }
             }),
         }
     })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::lead::Lead;
 use super::refresh::Refresh;
+use super::terms::Terms;
 use super::verdict::StoreDecision;
 use crate::base::{BoxFuture, Cached, Error, SharedFailure, Source};
 use crate::entry::{Stored, Value};
@@ -51,8 +52,8 @@ pub(crate) enum Fault {
 
 /// Why a load has brought no value.
 pub(crate) enum NotLoaded {
-    /// It failed. The field is what the callers that waited for it get.
-    Failed(Option<SharedFailure>),
+    /// It failed. The callers that waited for it get the copy of the failure, if there is one.
+    Failed(Option<SharedFailure>, Terms),
     /// It succeeded without a value for this item of a batch.
     Absent,
 }

@@ -14,7 +14,8 @@ use super::handle::Engine;
 use super::life::ATTEMPTS;
 use super::lookup::source;
 use super::read_context::ReadContext;
-use crate::base::{Cached, Policy, SharedFailure, Source};
+use super::terms::Terms;
+use crate::base::{Cached, Expiry, Policy, SharedFailure, Source};
 use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
@@ -87,6 +88,15 @@ impl ReadContext {
         self.cached(entry, source)
     }
 
+    /// The value of an entry for a caller that takes old ones.
+    pub(super) fn accepted_as(&self, entry: &Stored) -> Option<Hit> {
+        let source = match source(entry.at(self.engine.clock.now())) {
+            Source::Memory => Source::Memory,
+            _ => Source::Stale,
+        };
+        self.cached(entry, source)
+    }
+
     /// An old value for a caller whose timeout ended. Its load pauses for the policy's throttle.
     pub(super) fn old_value(&self) -> Option<Hit> {
         if self.is_refresh() {
@@ -117,9 +127,19 @@ impl ReadContext {
     }
 
     /// Caches a failure for the next callers, if the policy says so.
-    pub(super) fn keep_failure(&self, ticket: &Ticket, failure: Option<&SharedFailure>) {
-        let (Some(ttl), Some(failure)) = (self.request.policy.err_ttl, failure) else { return };
-        let life = Lifetime::new(self.engine.clock.now(), Some(ttl), &Policy::new());
+    pub(super) fn keep_failure(
+        &self,
+        ticket: &Ticket,
+        failure: Option<&SharedFailure>,
+        terms: Terms,
+    ) {
+        let kept = terms.error_life(self.request.policy.err_ttl);
+        let (Some(kept), Some(failure)) = (kept, failure) else { return };
+        let ttl = match kept {
+            Expiry::In(ttl) => Some(ttl),
+            Expiry::Never => None,
+        };
+        let life = Lifetime::new(self.engine.clock.now(), ttl, &Policy::new());
         let entry: Stored = Arc::new(Entry {
             life,
             marks: Marks::new(&life),
@@ -132,7 +152,9 @@ impl ReadContext {
 
     /// A cached failure.
     pub(super) fn kept_failure(&self) -> Option<Answer> {
-        self.request.policy.err_ttl?;
+        if self.request.policy.err_ttl.is_none() && !self.rules.keeps_some_failures {
+            return None;
+        }
         let entry = self.fallback(self.engine.remote_fails())?;
         let failure = entry.value::<Failure>()?;
         if failure.of != self.rules.kind.id || !(self.rules.takes)(&failure.error) {
@@ -164,7 +186,7 @@ impl ReadContext {
     }
 
     /// The memory tier's old value, or the remote tier's if memory has none.
-    fn old(&self, ticket: &Ticket, missing: &Miss) -> Option<Stored> {
+    pub(super) fn old(&self, ticket: &Ticket, missing: &Miss) -> Option<Stored> {
         let now = self.engine.clock.now();
         let held = missing.old.as_ref().filter(|entry| {
             ticket.is_alive()

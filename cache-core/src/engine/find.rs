@@ -110,6 +110,17 @@ impl ReadContext {
         ticket: &mut Ticket,
         purpose: ReadPurpose,
     ) -> RemoteLookup {
+        if self.is_refresh() && self.rules.revalidates {
+            let found =
+                boxed(|| self.engine.look_remote(&self.request, codec, ticket, self.seat()));
+            let found = found.await;
+            lead.restamp(ticket);
+            // It replaces whatever it has found: only the old value matters.
+            return RemoteLookup::Missing(match found {
+                Ok(found) => Miss { old: found.entry, ..Miss::default() },
+                Err(error) => Miss { remote_error: Some(error), ..Miss::default() },
+            });
+        }
         if self.is_refresh() {
             // A refresh does not read, but its value is judged by the fleet's generations.
             boxed(|| self.engine.stamp_remotely(&self.request, ticket, self.seat())).await;
@@ -174,8 +185,10 @@ impl ReadContext {
         } else if freshness != Freshness::Fresh {
             // Kept in memory, to be served while it is renewed or if the renewal fails.
             promote(engine, ticket, &entry, self.request.site);
-            if freshness == Freshness::Stale
-                && purpose == (ReadPurpose::Answer { stale: true })
+            let refreshes =
+                freshness == Freshness::Stale && purpose == (ReadPurpose::Answer { stale: true });
+            let accepted = self.accepts_stale() && !purpose.is_renewal();
+            if (refreshes || accepted)
                 && let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Stale, purpose)
             {
                 return RemoteLookup::Stale(hit);
@@ -197,7 +210,14 @@ impl ReadContext {
             .engine
             .unverified(self.id, self.request.declared())
             .filter(|entry| purpose.takes(entry));
-        match entry.and_then(|entry| self.hit(lead, entry, Source::Memory, purpose)) {
+        let hit = match entry {
+            Some(entry) => self.hit(lead, entry, Source::Memory, purpose),
+            None if self.accepts_stale() && !purpose.is_renewal() => {
+                self.fallback(true).and_then(|entry| self.hit(lead, entry, Source::Stale, purpose))
+            }
+            None => None,
+        };
+        match hit {
             Some(hit) => RemoteLookup::Hit(hit),
             None => RemoteLookup::Missing(Miss { remote_error: Some(error), ..Miss::default() }),
         }

@@ -15,7 +15,7 @@ use super::nesting::Nesting;
 use super::read_context::ReadContext;
 use super::spawn::{spawn, start_now};
 use super::store::FillTarget;
-use super::terms::Keep;
+use super::terms::{Keep, Terms};
 use super::timeouts::Timeouts;
 use super::verdict::StoreDecision;
 use crate::base::{BoxFuture, NoValue, PLAIN, SharedFailure, Source, Stopwatch, Timestamp, boxed};
@@ -109,6 +109,12 @@ impl Lead {
         self.timeout.is_some()
     }
 
+    /// The value that the load replaces, if the load asks for it.
+    pub(crate) fn previous(&self) -> Option<Stored> {
+        let Opening { ticket, missing, .. } = &self.opening;
+        self.job.rules.revalidates.then(|| self.job.old(ticket, missing)).flatten()
+    }
+
     /// Runs a part of the load.
     pub(crate) fn enter<T>(&self, load: impl FnOnce() -> T) -> T {
         self.nesting.enter(load)
@@ -147,13 +153,15 @@ impl Lead {
         let mut load = boxed(|| self.nesting.clone().around(load));
         let loaded = poll_fn(|cx| match load.as_mut().poll(cx) {
             Poll::Ready(loaded) => Poll::Ready(loaded),
-            Poll::Pending => self.poll_timeout(cx).map(|_| Err(NotLoaded::Failed(None))),
+            Poll::Pending => {
+                self.poll_timeout(cx).map(|_| Err(NotLoaded::Failed(None, Terms::default())))
+            }
         });
         let rest = match loaded.await {
             Ok(Loaded { value, decision }) => self.commit(&*value, decision),
             Err(NotLoaded::Absent) => self.absent(),
-            Err(NotLoaded::Failed(failure)) => {
-                drop(self.fail(failure));
+            Err(NotLoaded::Failed(failure, terms)) => {
+                drop(self.fail(failure, terms));
                 None
             }
         };
@@ -184,19 +192,25 @@ impl Lead {
 
     /// The load failed. Returns an old value if there is one, and pauses its loads; otherwise all waiters get
     /// the failure.
-    pub(crate) fn fail(self: Box<Self>, failure: Option<SharedFailure>) -> Option<Hit> {
+    pub(crate) fn fail(
+        self: Box<Self>,
+        failure: Option<SharedFailure>,
+        terms: Terms,
+    ) -> Option<Hit> {
         let Ended { job, opening, fill, caller, .. } = self.ended();
         // See `Lead::fill`.
         drop(fill);
         let Opening { mut leader, ticket, missing, purpose } = opening;
         job.engine.load_failed(&job.request);
-        if let Some(served) = job.old_instead(&mut leader, &ticket, &missing, purpose) {
+        if terms.serves_old()
+            && let Some(served) = job.old_instead(&mut leader, &ticket, &missing, purpose)
+        {
             caller.answered(&job, served.source);
             return Some(served);
         }
         // A transaction's failure may result from its uncommitted data.
         if !job.is_refresh() && job.transaction.is_none() {
-            job.keep_failure(&ticket, failure.as_ref());
+            job.keep_failure(&ticket, failure.as_ref(), terms);
         }
         leader.land(FlightResult::Failed(failure));
         caller.answered(&job, Source::Loaded);

@@ -67,7 +67,8 @@ impl Engine {
     /// The complete path of a hit. All reads that may load begin here, for functions, views and handles.
     #[inline]
     pub(crate) fn first_hit<V: CacheValue>(&self, request: &mut Request) -> Option<Cached<V>> {
-        if request.mode != Mode::Normal || scope::shadowed(self, request) {
+        let reads = matches!(request.mode, Mode::Normal | Mode::AcceptStale);
+        if !reads || scope::shadowed(self, request) {
             return None;
         }
         let tags = Declared::new(request.policy.tags, &request.tags);

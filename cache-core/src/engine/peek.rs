@@ -65,6 +65,36 @@ impl Engine {
         }
     }
 
+    /// Returns the cached value even if it is not fresh, without loading.
+    pub(crate) async fn get_stale<T: CacheValue>(
+        self: &Arc<Self>,
+        request: &Request,
+    ) -> Result<Option<T>, Error> {
+        let fresh = self.peek(request, Trace::Read).await;
+        if let Ok(Some(_)) = fresh {
+            return fresh;
+        }
+        if !matches!(scope::seen(self, request), Seen::Through) {
+            return fresh;
+        }
+        let id = request.key.id();
+        let of = |entry: &Stored| entry.value::<T>().cloned();
+        let mut old = self.fallback(id, request.declared(), fresh.is_err()).as_ref().and_then(of);
+        let codec = request.codec.filter(|_| !request.policy.local && fresh.is_ok());
+        if let (None, Some(codec)) = (&old, codec) {
+            let mut ticket = request.ticket(self, id);
+            let found = self.look_remote(request, codec, &mut ticket, None).await?;
+            old = found.entry.as_ref().and_then(of);
+        }
+        match old {
+            Some(old) => {
+                self.counters.of(request.site).stale_hits();
+                Ok(Some(old))
+            }
+            None => fresh,
+        }
+    }
+
     /// Like [`peek`](Self::peek), for many keys. For each thousand keys: one request for the values that
     /// memory does not have, and one for all generations.
     pub(crate) async fn peek_many<T: CacheValue>(

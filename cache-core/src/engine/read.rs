@@ -148,7 +148,7 @@ impl ReadContext {
 
     /// Records that the caller of a read has its answer.
     pub(super) fn answered(&self, waited: &Stopwatch, source: Source) {
-        if self.request.mode != Mode::Normal {
+        if !matches!(self.request.mode, Mode::Normal | Mode::AcceptStale) {
             return;
         }
         self.engine.answered_in(&self.request, waited.elapsed());
@@ -199,6 +199,9 @@ impl ReadContext {
                 }
                 Next::Wait(flight, queues) => (flight, queues),
             };
+            if let Some(served) = boxed(|| self.accepted_there()).await {
+                return served;
+            }
             let how = How { queues, older: std::mem::take(&mut older) };
             let joined = boxed(|| self.wait(&flight, how, &mut failing, &mut patience));
             match joined.await {
@@ -236,7 +239,7 @@ impl ReadContext {
             RemoteLookup::Hit(hit) => Step::hit(hit),
             RemoteLookup::Stale(hit) => {
                 drop((leader, ticket));
-                self.with_refresh(hit)
+                self.refreshing(hit)
             }
             RemoteLookup::Missing(missing) => {
                 let purpose = ReadPurpose::Answer { stale: false };
@@ -378,13 +381,40 @@ impl ReadContext {
                 None
             }
         };
-        let Some(step) = step else { return self.kept_failure().map(Step::Answer) };
+        let Some(step) = step.or_else(|| self.accepted()) else {
+            return self.kept_failure().map(Step::Answer);
+        };
         match step.source() {
             Some(Source::Memory) => self.tally().memory_hits(),
             Some(Source::Stale) => self.tally().stale_hits(),
             _ => self.tally().fail_safe_hits(),
         }
         Some(step)
+    }
+
+    /// The memory tier's value for a caller that takes old ones, with a refresh.
+    fn accepted(self: &Arc<Self>) -> Option<Step> {
+        let remote_failed = self.engine.remote_fails();
+        let entry = self.accepts_stale().then(|| self.fallback(remote_failed)).flatten()?;
+        Some(self.refreshing(self.accepted_as(&entry)?))
+    }
+
+    /// Serves an old value, with a refresh if the load can run in the background.
+    fn refreshing(self: &Arc<Self>, hit: Hit) -> Step {
+        if self.may_refresh() { self.with_refresh(hit) } else { Step::hit(hit) }
+    }
+
+    /// The value in the remote tier for a caller that takes old ones, while another caller of this process loads.
+    async fn accepted_there(self: &Arc<Self>) -> Option<Step> {
+        let codec = self.request.remote_codec(&self.engine)?;
+        if !(self.accepts_stale() && self.is_strict()) {
+            return None;
+        }
+        let mut ticket = self.request.ticket(&self.engine, self.id);
+        let found = self.engine.look_remote(&self.request, codec, &mut ticket, self.seat());
+        let hit = self.accepted_as(&found.await.ok()?.entry?)?;
+        self.tally().stale_hits();
+        Some(Step::hit(hit))
     }
 
     /// Whether a value may be refreshed in the background. In a transaction the load could see uncommitted

@@ -75,6 +75,11 @@ impl ReadContext {
         self.request.mode == Mode::Refresh
     }
 
+    /// Whether the caller takes a value that is not fresh.
+    pub(super) fn accepts_stale(&self) -> bool {
+        self.request.mode == Mode::AcceptStale
+    }
+
     /// Whether each read asks the store, so no value may be older than the store's: there is no memory tier
     /// that follows the store through the bus.
     pub(super) fn is_strict(&self) -> bool {

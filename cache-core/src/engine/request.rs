@@ -34,6 +34,8 @@ pub(crate) struct Request {
     pub(crate) ttl: Option<Expiry>,
     /// What the function decides about a value.
     pub(crate) decide: Option<Decide>,
+    /// What a load by hand decides about an error.
+    pub(crate) fails: Option<Decide>,
     /// The called function, for statistics.
     pub(crate) site: Option<&'static Site>,
 }
@@ -42,6 +44,8 @@ pub(crate) struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Normal,
+    /// Also returns a value that is not fresh.
+    AcceptStale,
     /// Loads now, and replaces the cached value.
     Refresh,
     Bypass,
@@ -64,6 +68,7 @@ impl Request {
             cell: None,
             ttl: None,
             decide: None,
+            fails: None,
             site: None,
         }
     }

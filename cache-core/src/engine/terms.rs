@@ -9,20 +9,21 @@ use super::request::Request;
 use super::verdict::StoreDecision;
 use crate::base::{Expiry, IntoTtl, Policy, PolicyRef, warn_once};
 
-/// The decisions about one value. Expansions make them.
-#[derive(Debug, Default)]
+/// The decisions about one value, or about one error: whether an old value is served instead, and how long the error is
+/// cached. Expansions make them.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Terms {
     drops: bool,
     ttl: Option<Expiry>,
 }
 
 impl Terms {
-    /// Does not store the value unless `keep` is true.
+    /// Does not store the value unless `keep` is true. Of an error: serves no old value unless `keep` is true.
     pub fn keep_if(&mut self, keep: bool) {
         self.drops |= !keep;
     }
 
-    /// Sets the time to live of the value. Zero: the value is not stored.
+    /// Sets the time to live of the value, or of the error. Zero: it is not stored.
     ///
     /// Text that is not a duration changes nothing, and is reported once.
     pub fn ttl(&mut self, ttl: impl IntoTtl) {
@@ -30,6 +31,18 @@ impl Terms {
             Ok(ttl) => self.ttl = ttl.or(self.ttl),
             Err(error) => warn_once("a value keeps the ttl of its policy", &error),
         }
+    }
+}
+
+impl Terms {
+    /// Whether an old value may be served instead of the error.
+    pub(super) fn serves_old(self) -> bool {
+        !self.drops
+    }
+
+    /// How long the error is cached, if at all; `own` is the policy's decision.
+    pub(super) fn error_life(self, own: Option<Duration>) -> Option<Expiry> {
+        self.ttl.or(own.map(Expiry::In)).filter(|life| *life != Expiry::In(Duration::ZERO))
     }
 }
 
@@ -52,6 +65,13 @@ impl Decide {
                 decide(value, terms);
             }
         }))
+    }
+
+    /// Its decision about a value or an error.
+    pub(crate) fn of(&self, about: &dyn Any) -> Terms {
+        let mut terms = Terms::default();
+        (self.0)(about, &mut terms);
+        terms
     }
 
     /// The same with a fixed time to live.
@@ -88,10 +108,7 @@ impl Request {
             StoreDecision::Keep => None,
             StoreDecision::KeepFor(ttl) => Some(self.policy.whole_life(ttl)),
         };
-        let mut terms = Terms::default();
-        if let Some(Decide(decide)) = &self.decide {
-            decide(value, &mut terms);
-        }
+        let terms = self.decide.as_ref().map(|decide| decide.of(value)).unwrap_or_default();
         if terms.drops || terms.ttl == Some(Expiry::In(Duration::ZERO)) {
             return Keep::No;
         }

@@ -14,6 +14,10 @@ pub(crate) struct ReadRules {
     pub(crate) kind: ValueType,
     /// Whether the function can return a shared failure.
     pub(crate) takes: fn(&SharedFailure) -> bool,
+    /// Whether the function's errors decide how long they are cached.
+    pub(crate) keeps_some_failures: bool,
+    /// Whether the load asks for the previous value.
+    pub(crate) revalidates: bool,
     /// Whether the function can return that the time ran out.
     pub(crate) times_out: bool,
     /// Whether the function can return an error of the cache.

@@ -33,6 +33,8 @@ pub(crate) struct Args {
     pub(crate) blocking: Option<Ident>,
     pub(crate) each: Option<(Ident, Expr)>,
     pub(crate) call: Option<(Ident, Ident)>,
+    /// The name of the previous value in the body.
+    pub(crate) previous: Option<(Ident, Ident)>,
 }
 
 impl Args {
@@ -57,6 +59,7 @@ impl Args {
             blocking: options.flag("blocking", errors),
             each: options.assigned("each", errors),
             call: call(&mut options, errors),
+            previous: previous(&mut options, errors),
         }
     }
 }
@@ -82,6 +85,20 @@ fn call(options: &mut Options, errors: &mut Errors) -> Option<(Ident, Ident)> {
     };
     if found.is_none() {
         let message = "`call` is a name, such as `call = cached_config`: `call!(cached_config(id))` is then the call of this function";
+        errors.on(&value, message);
+    }
+    Some((name, found?.clone()))
+}
+
+/// Takes `previous = name`.
+fn previous(options: &mut Options, errors: &mut Errors) -> Option<(Ident, Ident)> {
+    let (name, value) = options.assigned("previous", errors)?;
+    let found = match &value {
+        Expr::Path(path) => path.path.get_ident(),
+        _ => None,
+    };
+    if found.is_none() {
+        let message = "`previous` is a name, such as `previous = old`: in the body `old` is then the previous value, an `Option`";
         errors.on(&value, message);
     }
     Some((name, found?.clone()))

@@ -1,4 +1,5 @@
-//! `cache_if`, `unless`, `ttl_with`: functions of the value. `skip_if`: a condition on the arguments.
+//! `cache_if`, `unless`, `ttl_with`: functions of the value. `stale_if`, `err_ttl_with`: functions of the error. `skip_if`: a condition on
+//! the arguments.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -17,14 +18,16 @@ pub(crate) struct Conditions {
     cache_if: Option<OnValue>,
     unless: Option<OnValue>,
     ttl_with: Option<OnValue>,
+    stale_if: Option<OnValue>,
+    pub(super) err_ttl_with: Option<OnValue>,
     skip_if: Option<Expr>,
     /// What the functions of the value use of the arguments.
     pub(super) copied: Copied,
 }
 
-/// A function of the value.
-struct OnValue {
-    name: Ident,
+/// A function of the value, or of the error.
+pub(super) struct OnValue {
+    pub(super) name: Ident,
     function: Expr,
     /// Whether it uses arguments.
     of_call: bool,
@@ -37,6 +40,8 @@ impl Conditions {
             cache_if: on_value("cache_if", options, errors),
             unless: on_value("unless", options, errors),
             ttl_with: on_value("ttl_with", options, errors),
+            stale_if: on_error("stale_if", options, errors),
+            err_ttl_with: on_error("err_ttl_with", options, errors),
             skip_if: on_arguments(options, errors),
             copied: Copied::default(),
         }
@@ -62,6 +67,21 @@ impl Conditions {
             }
         }
         self.copied.check(function, errors);
+        for given in [&mut self.stale_if, &mut self.err_ttl_with].into_iter().flatten() {
+            let option = given.name.to_string();
+            let message = if Copied::default().add(&option, &mut given.function, &names, errors) {
+                format!(
+                    "`{option}` sees the error only, and no arguments: put what it needs into the error"
+                )
+            } else if let Some(each) = each {
+                format!(
+                    "with `{each}`, the items of a load share one error: `{option}` is for functions without `{each}`"
+                )
+            } else {
+                continue;
+            };
+            errors.at(given.name.span(), message);
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = &OnValue> {
@@ -87,6 +107,25 @@ impl Conditions {
             mixed!(.terms(|__larder_value, __larder_terms| { #ttl }))
         });
         mixed!(#(#keeps)* #(#unless)* #(#terms)*)
+    }
+
+    /// The functions of the error, as a setter of `Rules`. `shape` is the expression that finds the error.
+    pub(super) fn of_error(
+        &self,
+        private: &TokenStream,
+        shape: &TokenStream,
+    ) -> Option<TokenStream> {
+        let given: Vec<_> = [&self.stale_if, &self.err_ttl_with].into_iter().flatten().collect();
+        let first = given.first()?;
+        let statements = given.iter().map(|given| given.statement(private));
+        let error = shown_at(first.name.span(), &mixed!(#private::error_of));
+        Some(mixed! {
+            .fails(|__larder_output, __larder_terms| {
+                if let ::core::option::Option::Some(__larder_value) = #error(#shape, __larder_output) {
+                    #(#statements)*
+                }
+            })
+        })
     }
 
     /// The statements of a closure that decides by the arguments, if a function of the value uses some.
@@ -127,7 +166,7 @@ impl OnValue {
         let shown = Span::mixed_site().located_at(function.span());
         let applied = quote_spanned!(shown=> #private::applied(__larder_value, #function));
         match name.to_string().as_str() {
-            "cache_if" => mixed!(__larder_terms.keep_if(#applied);),
+            "cache_if" | "stale_if" => mixed!(__larder_terms.keep_if(#applied);),
             "unless" => mixed!(__larder_terms.keep_if(!#applied);),
             _ => {
                 let (of, ttl) = (
@@ -167,6 +206,24 @@ fn on_value(name: &str, options: &mut Options, errors: &mut Errors) -> Option<On
             let message = format!(
                 "`{name}` takes a function of the cached value: a closure such as `|user| user.active`, or a path such as \
                  `Vec::is_empty`. A condition on the arguments is `skip_if`"
+            );
+            errors.on(&value, message);
+            return None;
+        }
+    }
+    Some(OnValue { name: ident, function: value, of_call: false })
+}
+
+/// A function of the error.
+fn on_error(name: &str, options: &mut Options, errors: &mut Errors) -> Option<OnValue> {
+    let (ident, value) = options.assigned(name, errors)?;
+    match &value {
+        Expr::Path(_) => {}
+        Expr::Closure(closure) if takes_one(closure) => {}
+        _ => {
+            let example = if name == "stale_if" { "is_transient()" } else { "retry_after()" };
+            let message = format!(
+                "`{name}` takes a function of the error: `{name} = |error| error.{example}`, or a path"
             );
             errors.on(&value, message);
             return None;

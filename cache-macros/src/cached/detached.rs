@@ -43,16 +43,32 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let (names, held, clones, passed) =
         (members.taken(&args), &members.names, &members.clones, &members.passed);
     let args = tuple(&args);
+    let first = match prologue::take_previous(model) {
+        Some(take) => mixed! {
+            move |#names| {
+                let __larder_previous = #take;
+                async move { __larder_load(#(#held,)* __larder_previous).await }
+            }
+        },
+        None => mixed!(move |#names| async move { __larder_load(#(#held),*).await }),
+    };
+    let again = match prologue::take_previous(model) {
+        Some(take) => mixed! {
+            let __larder_previous = #take;
+            async move { __larder_load(#(#passed,)* __larder_previous).await }
+        },
+        None => mixed!(async move { __larder_load(#(#passed),*).await }),
+    };
     let call = mixed! {
         #call(
             #before
             #rules,
             #args,
             #write,
-            move |#names| async move { __larder_load(#(#held),*).await },
+            #first,
             move |#names| {
                 #(#clones)*
-                async move { __larder_load(#(#passed),*).await }
+                #again
             },
         )
     };
@@ -67,7 +83,10 @@ pub(super) fn load(model: &Model, shell: &Shell, members: &Members) -> TokenStre
     let patterns = patterns(model.function.args.iter().filter(inside));
     let statements = moved(&model.function.block, &model.function.sig).stmts;
     let block = model.function.returns.awaited(private, &model.function.body_of(&statements));
-    let body = model.function.ours(&mixed!(#(#same)* #patterns #block));
+    let previous = prologue::previous(model, output, &mixed!(__larder_previous));
+    let param = previous.as_ref().map(|_| mixed!(__larder_previous: #private::Previous));
+    let params = params.iter().chain(&param);
+    let body = model.function.ours(&mixed!(#(#same)* #previous #patterns #block));
     let asyncness = model.function.is_async().then(|| mixed!(async));
     // Arguments that only the key or the cache uses count as used.
     mixed! {

@@ -34,7 +34,9 @@ fn asynchronous(model: &Model) -> TokenStream {
     let Given { args, taken, uses, write, direct, .. } = &given;
     let (call, direct) = write::called("call", direct.as_ref());
     let held = held_arguments(model);
-    let load = mixed!(move |#taken| { #captured #uses async move { #held #body } });
+    let previous = prologue::take_previous(model)
+        .and_then(|take| prologue::previous(model, &shell.output, &take));
+    let load = mixed!(move |#taken| { #previous #captured #uses async move { #held #body } });
     let call = mixed!(#fetch.#call(#direct #rules, #args, #write, #load));
     shell.function(model, &TokenStream::new(), &call)
 }

@@ -38,7 +38,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 40] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -52,9 +52,12 @@ const KNOWN: [&str; 37] = [
     "none_ttl",
     "err_ttl",
     "ttl_with",
+    "err_ttl_with",
+    "stale_if",
     "cache_if",
     "unless",
     "skip_if",
+    "previous",
     "stampede",
     "lease",
     "on_error",

@@ -14,7 +14,7 @@ use super::key::{self, Key};
 use super::policy::Policy;
 use crate::crate_path::Root;
 use crate::errors::Errors;
-use crate::signature::{Function, Names, SELF_TYPE};
+use crate::signature::{Argument, Function, Names, SELF_TYPE};
 use crate::subject::Subject;
 use crate::target::mentions;
 use crate::template::{self, Template};
@@ -50,6 +50,8 @@ pub(crate) struct Model {
     pub(crate) each: Option<Each>,
     /// Under which name `call!` finds a function, if not under its own.
     pub(crate) call: Option<Ident>,
+    /// The name of the previous value in the body.
+    pub(crate) previous: Option<Ident>,
 }
 
 impl Model {
@@ -83,6 +85,9 @@ pub(crate) fn build(
     let uses_remote_tier = function.is_async() || args.blocking.is_some();
     if uses_remote_tier && local.is_none() && args.each.is_none() {
         check::can_be_read_back(&function, errors);
+    }
+    if let Some((option, name)) = &args.previous {
+        has_previous(option, name, &function, each, errors);
     }
     if let Some((name, _)) = &args.call {
         can_be_found(name, &function, errors);
@@ -120,8 +125,30 @@ pub(crate) fn build(
         cache: args.cache,
         each,
         call: args.call.map(|(_, name)| name),
+        previous: args.previous.map(|(_, name)| name),
         function,
     })
+}
+
+/// Records a name of the previous value that hides an argument, and an option without one previous value.
+fn has_previous(
+    option: &Ident,
+    name: &Ident,
+    function: &Function,
+    each: Option<&Ident>,
+    errors: &mut Errors,
+) {
+    if let Some(each) = each {
+        let message = format!(
+            "with `{each}`, a load has many previous values: `{option}` is for functions without `{each}`"
+        );
+        errors.at(option.span(), message);
+    }
+    if function.args.iter().flat_map(Argument::inputs).any(|input| input.ident == *name) {
+        let message =
+            format!("`{name}` is already an argument: choose another name for the previous value");
+        errors.at(name.span(), message);
+    }
 }
 
 /// Records `blocking` on a function that waits without it, or has no remote tier to wait for.
@@ -182,6 +209,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         cache: CacheChoice::Default,
         each: None,
         call: None,
+        previous: None,
         function,
     }
 }

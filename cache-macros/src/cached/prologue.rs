@@ -198,6 +198,23 @@ fn cell(model: &Model) -> Option<&syn::Expr> {
     }
 }
 
+/// `let old`, in the body of the load. `previous` is the expression that takes the value.
+pub(crate) fn previous(
+    model: &Model,
+    output: &Type,
+    previous: &TokenStream,
+) -> Option<TokenStream> {
+    let name = model.previous.as_ref()?;
+    let shape = shape(&model.root.private, output);
+    Some(mixed!(let #name = #previous.of(#shape);))
+}
+
+/// The expression that takes the previous value when the load begins.
+pub(crate) fn take_previous(model: &Model) -> Option<TokenStream> {
+    let private = &model.root.private;
+    model.previous.as_ref().map(|_| mixed!(#private::Previous::take()))
+}
+
 /// `Fetch::new(..)` up to the call with the load.
 pub(crate) fn fetch(model: &Model) -> TokenStream {
     let private = &model.root.private;

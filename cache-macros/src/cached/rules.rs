@@ -6,6 +6,7 @@ use syn::spanned::Spanned as _;
 use super::model::Model;
 use super::owning::borrows;
 use super::policy::Given;
+use super::prologue;
 use crate::mixed::{mixed, shown_at};
 
 /// `let rules`, after the requirements that need no value. For a call they are a closure, which captures nothing and so takes no room in
@@ -16,18 +17,28 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
         let asked = asked(model, given, "keeps_errors");
         mixed!(#asked;)
     });
+    let cached = model.conditions.err_ttl_with.as_ref().map(|given| {
+        let asked = asked_as(model, &given.name, "keeps_errors");
+        mixed!(#asked;)
+    });
     let shape = at_output(model, "__larder_shape");
     let local = model.local || !model.may_wait();
     let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
     let (absent, timed_out, refused) = (absent(model), timed_out(model), refused(model));
     let conditions = model.conditions.rules(private);
+    let output = model.function.output();
+    // rustc shows its error about an output without an error at the return type.
+    let found = shown_at(output.span(), &prologue::shape(private, &output));
+    let of_error = model.conditions.of_error(private, &found);
+    let previous = model.previous.as_ref().map(|_| mixed!(.revalidates()));
     let new = if borrows(&model.function.output()) { "borrowing" } else { "new" };
     let new = Ident::new(new, Span::mixed_site());
     let on_demand = model.each.is_none().then(|| mixed!(move ||));
     mixed! {
         #demands
+        #cached
         let __larder_rules =
-            #on_demand #private::Rules::#new(#shape, #codec) #absent #timed_out #refused #conditions;
+            #on_demand #private::Rules::#new(#shape, #codec) #absent #timed_out #refused #conditions #of_error #previous;
     }
 }
 

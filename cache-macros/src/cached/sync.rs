@@ -165,11 +165,13 @@ fn call(model: &Model, shell: &Shell) -> (TokenStream, TokenStream) {
     let (body, output, captured) = (shell.body(model, &given), &shell.output, uses(model));
     let (apart, held) = (apart(model, true), held_arguments(model));
     let Given { args, taken, uses, write, direct, .. } = &given;
+    let previous =
+        prologue::take_previous(model).and_then(|take| prologue::previous(model, output, &take));
     let (call, direct) = write::called("call_sync", direct.as_ref());
     (
         mixed!(#site #apart #locals #captured),
         mixed! {
-            #fetch.#call(#direct #rules, #args, #write, move |#taken| -> #output { #uses #held #body })
+            #fetch.#call(#direct #rules, #args, #write, move |#taken| -> #output { #previous #uses #held #body })
         },
     )
 }

@@ -570,3 +570,203 @@ fn a_property() {
         "#]],
     );
 }
+
+#[test]
+fn functions_of_the_error_and_the_previous_value() {
+    check(
+        expand,
+        quote!(
+            ttl = "1m",
+            stale_if = |error| error.is_transient(),
+            err_ttl_with = retry_after,
+            previous = old,
+            key = "page"
+        ),
+        quote! {
+            async fn page() -> Result<Page, Failed> {
+                fetch(old).await
+            }
+        },
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+                clippy::used_underscore_binding,
+            )]
+            fn page() -> ::larder::Call<
+                impl ::larder::__private::Load<Output = Result<Page, Failed>>,
+            > {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::page"),
+                        ::larder::Policy::new().ttl(::core::time::Duration::from_millis(60_000)),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Text("page"),
+                            ::larder::__private::Part::Instance,
+                        ],
+                    )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 0usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
+                let __larder_here = || {};
+                let __larder_shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
+                    (&&&::larder::__private::Probe::<Result<Page, Failed>>::new()).shape()
+                };
+                ::larder::__private::keeps_errors(__larder_shape);
+                let __larder_rules = move || {
+                    ::larder::__private::Rules::new(
+                            __larder_shape,
+                            ::larder::__private::remote(__larder_shape),
+                        )
+                        .fails(|__larder_output, __larder_terms| {
+                            if let ::core::option::Option::Some(__larder_value) = ::larder::__private::error_of(
+                                {
+                                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                                    use ::larder::__private::ShapeShared as _;
+                                    (&&&::larder::__private::Probe::<Result<Page, Failed>>::new())
+                                        .shape()
+                                },
+                                __larder_output,
+                            ) {
+                                __larder_terms
+                                    .keep_if(
+                                        ::larder::__private::applied(
+                                            __larder_value,
+                                            |error| error.is_transient(),
+                                        ),
+                                    );
+                                match ::larder::__private::applied(__larder_value, retry_after) {
+                                    __larder_life => {
+                                        ::larder::__private::ttl_of(__larder_terms, __larder_life)
+                                    }
+                                }
+                            }
+                        })
+                        .revalidates()
+                };
+                ::larder::__private::Fetch::<__LarderHere>::new()
+                    .call(
+                        __larder_rules,
+                        (),
+                        move |(), __larder_key, __larder_tags| {
+                            __larder_key.literal("page");
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                        },
+                        move |()| {
+                            let old = ::larder::__private::Previous::take()
+                                .of({
+                                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                                    use ::larder::__private::ShapeShared as _;
+                                    (&&&::larder::__private::Probe::<Result<Page, Failed>>::new())
+                                        .shape()
+                                });
+                            async move {
+                                if false {
+                                    return ::larder::__private::typed::<Result<Page, Failed>>();
+                                }
+                                { fetch(old).await }
+                            }
+                        },
+                    )
+            }
+        "##]],
+    );
+    check(
+        expand,
+        quote!(ttl = "1m", stale = "1m", previous = old, key = "page"),
+        quote! {
+            async fn page() -> Result<Page, Failed> {
+                fetch(old).await
+            }
+        },
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+                clippy::used_underscore_binding,
+            )]
+            fn page() -> ::larder::Call<
+                impl ::larder::__private::Load<Output = Result<Page, Failed>>,
+            > {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::page"),
+                        ::larder::Policy::new()
+                            .ttl(::core::time::Duration::from_millis(60_000))
+                            .stale(::core::time::Duration::from_millis(60_000)),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Text("page"),
+                            ::larder::__private::Part::Instance,
+                        ],
+                    )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 0usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
+                let __larder_here = || {};
+                let __larder_shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
+                    (&&&::larder::__private::Probe::<Result<Page, Failed>>::new()).shape()
+                };
+                let __larder_rules = move || {
+                    ::larder::__private::Rules::new(
+                            __larder_shape,
+                            ::larder::__private::remote(__larder_shape),
+                        )
+                        .revalidates()
+                };
+                #[allow(unused_variables)]
+                let __larder_load = async move |
+                    __larder_previous: ::larder::__private::Previous,
+                | -> Result<Page, Failed> {
+                    let old = __larder_previous
+                        .of({
+                            use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                            use ::larder::__private::ShapeShared as _;
+                            (&&&::larder::__private::Probe::<Result<Page, Failed>>::new()).shape()
+                        });
+                    { fetch(old).await }
+                };
+                ::larder::__private::Fetch::<__LarderHere>::new()
+                    .call_refreshing(
+                        __larder_rules,
+                        (),
+                        move |(), __larder_key, __larder_tags| {
+                            __larder_key.literal("page");
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                        },
+                        move |()| {
+                            let __larder_previous = ::larder::__private::Previous::take();
+                            async move { __larder_load(__larder_previous).await }
+                        },
+                        move |()| {
+                            let __larder_previous = ::larder::__private::Previous::take();
+                            async move { __larder_load(__larder_previous).await }
+                        },
+                    )
+            }
+        "##]],
+    );
+}

@@ -159,6 +159,40 @@ fn conditions() {
 }
 
 #[test]
+fn functions_of_the_error() {
+    cached(quote!(stale_if = "1h"), &["`stale_if` takes a function of the error"]);
+    cached(quote!(err_ttl_with = || 5), &["`err_ttl_with` takes a function of the error"]);
+    cached(
+        quote!(stale_if_error = |error| error.is_transient(), ttl = 5),
+        &["`stale_if_error` is a duration. A condition on the error is `stale_if = |error| ...`"],
+    );
+    cached(
+        quote!(err_ttl = |error| error.retry_after()),
+        &["`err_ttl` is a duration. A function of the error is `err_ttl_with = |error| ...`"],
+    );
+    cached(quote!(stale_if = |error| error.0 > id), &["`stale_if` sees the error only"]);
+}
+
+#[test]
+fn previous_values() {
+    cached(quote!(previous = "old"), &["`previous` is a name"]);
+    cached(quote!(previous = id), &["`id` is already an argument"]);
+    fails(
+        crate::cached::expand,
+        quote!(each = "id in ids", previous = old, stale_if = Failed::is_transient),
+        quote!(
+            async fn get(ids: &[u64]) -> Result<HashMap<u64, String>, Failed> {
+                load(ids).await
+            }
+        ),
+        &[
+            "with `each`, the items of a load share one error",
+            "with `each`, a load has many previous values",
+        ],
+    );
+}
+
+#[test]
 fn policies() {
     cached(quote!(policy = Self::POLICY), &["cannot name `Self`"]);
     cached(quote!(policy), &["`policy` needs a value"]);

@@ -63,6 +63,8 @@ pub struct CacheEntry<'c, P = AllTiers> {
     ttl: Option<Expiry>,
     /// What the value decides.
     decide: Option<Decide>,
+    /// What the error of a load decides.
+    fails: Option<Decide>,
     tags: Tags,
     tenant: Option<Result<TenantPrefix, Error>>,
     mode: Mode,
@@ -93,6 +95,7 @@ impl<'c, P> CacheEntry<'c, P> {
             policy: None,
             ttl: None,
             decide: None,
+            fails: None,
             tags: Tags::new(),
             tenant: None,
             mode: Mode::Normal,
@@ -162,6 +165,39 @@ impl<'c, P> CacheEntry<'c, P> {
         self.decides(move |value: &T, terms| terms.keep_if(keep(value)))
     }
 
+    /// Serves an old value instead of a failed load (see [`Policy::stale_if_error`]) only if `serves` is true for the
+    /// error, as the option `stale_if` of `#[cached]` does. After another error the caller gets the error.
+    ///
+    /// `E` is the type of the load's error; a function of another type is ignored.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Policy};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), larder::Error> {
+    /// #[derive(Debug, PartialEq)]
+    /// enum Failed { NotFound, Unreachable }
+    ///
+    /// let rates = Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(3600));
+    /// let cache = Cache::builder().build()?;
+    /// cache.entry("rates").policy(rates).insert(1.08f64).await?;
+    /// cache.mark_stale("rates").await?;
+    ///
+    /// let rates = || cache.entry("rates").policy(rates).stale_if(|error: &Failed| *error == Failed::Unreachable);
+    /// assert_eq!(rates().or_load(|| async { Err::<f64, _>(Failed::NotFound) }).await, Err(Failed::NotFound));
+    /// assert_eq!(rates().or_load(|| async { Err(Failed::Unreachable) }).await, Ok(1.08));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stale_if<E: 'static>(
+        mut self,
+        serves: impl Fn(&E) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.fails = Some(Decide::new(move |error: &E, terms| terms.keep_if(serves(error))));
+        self
+    }
+
     fn decides<T: CacheValue>(
         mut self,
         decide: impl Fn(&T, &mut Terms) + Send + Sync + 'static,
@@ -205,6 +241,37 @@ impl<'c, P> CacheEntry<'c, P> {
         self
     }
 
+    /// Also takes a value that is not fresh, in [`get`](Self::get), [`or_load`](Self::or_load) and
+    /// [`or_refresh`](Self::or_refresh), and does not wait for a load then: a value in the `stale` or `stale_if_error` window of
+    /// its policy, or one that was [marked stale](Self::mark_stale). `or_refresh` starts one refresh in the background; the other
+    /// two load nothing. Without any value, the methods that load do so.
+    ///
+    /// A value that was evicted is never returned. Has no effect after [`refresh`](Self::refresh) or
+    /// [`bypass`](Self::bypass).
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Policy};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let rates = Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(3600));
+    /// let cache = Cache::builder().build()?;
+    /// cache.entry("rates").policy(rates).insert(1.08f64).await?;
+    /// cache.mark_stale("rates").await?;
+    ///
+    /// assert_eq!(cache.entry("rates").get::<f64>().await?, None);
+    /// assert_eq!(cache.entry("rates").accept_stale().get().await?, Some(1.08));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn accept_stale(mut self) -> Self {
+        if self.mode == Mode::Normal {
+            self.mode = Mode::AcceptStale;
+        }
+        self
+    }
+
     /// Loads without the cache, in [`or_load`](Self::or_load) and [`or_refresh`](Self::or_refresh): neither
     /// reads nor stores, and does not wait for other callers. Has no effect on other methods.
     pub fn bypass(mut self) -> Self {
@@ -236,6 +303,7 @@ impl<'c, P> CacheEntry<'c, P> {
             (None, None) => {}
         }
         request.decide = self.decide;
+        request.fails = self.fails;
         request.ttl = self.ttl;
         request.mode = self.mode;
         request.blocking = self.blocking;
@@ -249,7 +317,9 @@ impl<'c, P> CacheEntry<'c, P> {
     fn request<T: Fits<P>>(mut self) -> Result<Request, Error> {
         let tenant = self.tenant.take().transpose()?;
         let (mut request, policy) = self.plan(T::coder(), tenant.as_ref());
-        request.mode = Mode::Normal;
+        if request.mode != Mode::AcceptStale {
+            request.mode = Mode::Normal;
+        }
         if let Some(policy) = policy {
             request.policy = PolicyRef::Own(Arc::new(policy));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{CacheEntry, Fits};
 use crate::base::{Cached, Error, KnownResult, PLAIN, PolicyRef, no_active_scope, warn_once};
-use crate::call::{Once, Owned, Rules, Work, reading};
+use crate::call::{Once, Owned, Previous, Rules, Work, reading};
 use crate::engine::{Mode, Trace};
 use crate::tags::Declared;
 
@@ -25,7 +25,11 @@ impl<P> CacheEntry<'_, P> {
                 return Ok(Some(hit.value));
             }
         }
-        engine.peek(&self.request::<T>()?, Trace::Read).await
+        let request = self.request::<T>()?;
+        match request.mode {
+            Mode::AcceptStale => engine.get_stale(&request).await,
+            _ => engine.peek(&request, Trace::Read).await,
+        }
     }
 
     /// Returns the value, like [`get`](Self::get), but without side effects: it is not counted, does not renew
@@ -86,6 +90,70 @@ impl<P> CacheEntry<'_, P> {
         self.read(Owned(load)).await.value
     }
 
+    /// Returns the value, or loads it, like [`or_load`](Self::or_load), with the previous value: one that is not fresh any more
+    /// but kept (in the `stale` or `stale_if_error` window of its policy, or [marked stale](Self::mark_stale)), or the one that a
+    /// [`refresh`](Self::refresh) replaces. If it is still right ("not modified"), return it: it is stored again, and is fresh for
+    /// a whole time to live. `None`: there is no such value, or it was evicted.
+    ///
+    /// A value without a window after its `ttl` is gone at its end. To keep it for the next load only, and not for
+    /// failed loads, add [`stale_if`](Self::stale_if)`(|_: &E| false)` to a policy with `stale_if_error`.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, Policy};
+    /// # use std::time::Duration;
+    /// # #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    /// # struct Page { etag: String, text: String }
+    /// # async fn fetch(etag: Option<&str>) -> Result<Option<Page>, Error> {
+    /// #     let page = Page { etag: "v1".into(), text: "Hello".into() };
+    /// #     Ok((etag != Some("v1")).then_some(page))
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// const PAGES: Policy =
+    ///     Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(86_400));
+    ///
+    /// // `fetch` sends the etag, and returns `None` if the server answers "304 Not Modified".
+    /// let load = async |previous: Option<Page>| -> Result<Page, Error> {
+    ///     let new = fetch(previous.as_ref().map(|page| &*page.etag)).await?;
+    ///     Ok(new.or(previous).expect("a server answers 304 to a request with an etag only"))
+    /// };
+    /// let cache = Cache::builder().build()?;
+    /// let page = cache.entry("home").policy(PAGES).or_load_with(load).await?;
+    /// cache.mark_stale("home").await?;
+    /// assert_eq!(cache.entry("home").policy(PAGES).or_load_with(load).await?, page);
+    /// assert_eq!(cache.get("home").await?, Some(page), "fresh again");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`or_load`](Self::or_load).
+    pub async fn or_load_with<T, E, F, Fut>(self, load: F) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+        F: FnOnce(Option<T>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.revalidating(Once(move || load(Previous::take().value()))).await.value
+    }
+
+    /// Returns the value, or loads it with the previous value, like [`or_load_with`](Self::or_load_with), for a load that owns its
+    /// inputs: see [`or_refresh`](Self::or_refresh).
+    ///
+    /// # Errors
+    /// As [`or_load`](Self::or_load).
+    pub async fn or_refresh_with<T, E, F, Fut>(self, load: F) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+        F: FnOnce(Option<T>) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.revalidating(Owned(move || load(Previous::take().value()))).await.value
+    }
+
     /// Returns the output of a read that may load together with its source and age.
     pub fn traced(self) -> TracedEntry<Self> {
         TracedEntry(self)
@@ -98,7 +166,29 @@ impl<P> CacheEntry<'_, P> {
         is_whole && !self.key.has_tags() && no_active_scope()
     }
 
-    async fn read<T, E>(mut self, work: impl Work<Result<T, E>>) -> Cached<Result<T, E>>
+    async fn read<T, E>(self, work: impl Work<Result<T, E>>) -> Cached<Result<T, E>>
+    where
+        T: Fits<P>,
+        E: 'static,
+    {
+        let rules = Rules::by_hand(KnownResult::<T, E>::NEW, T::coder());
+        self.read_by(rules, work).await
+    }
+
+    async fn revalidating<T, E>(self, work: impl Work<Result<T, E>>) -> Cached<Result<T, E>>
+    where
+        T: Fits<P>,
+        E: 'static,
+    {
+        let rules = Rules::by_hand(KnownResult::<T, E>::NEW, T::coder());
+        self.read_by(rules.revalidates(), work).await
+    }
+
+    async fn read_by<T, E>(
+        mut self,
+        rules: Rules<KnownResult<T, E>>,
+        work: impl Work<Result<T, E>>,
+    ) -> Cached<Result<T, E>>
     where
         T: Fits<P>,
         E: 'static,
@@ -111,7 +201,7 @@ impl<P> CacheEntry<'_, P> {
         });
         let (engine, codec) = (Arc::clone(&self.cache.engine), T::coder());
         let (mut request, policy) = self.plan(codec, tenant.as_ref());
-        if request.mode == Mode::Normal && no_active_scope() {
+        if matches!(request.mode, Mode::Normal | Mode::AcceptStale) && no_active_scope() {
             // A hit does not allocate the policy.
             let policy = policy.as_ref().unwrap_or(&PLAIN);
             let tags = Declared::new(policy.tags, &request.tags);
@@ -123,7 +213,6 @@ impl<P> CacheEntry<'_, P> {
         if let Some(policy) = policy {
             request.policy = PolicyRef::Own(Arc::new(policy));
         }
-        let rules = Rules::by_hand(KnownResult::<T, E>::NEW, codec);
         reading(engine, request, rules, work).await
     }
 }

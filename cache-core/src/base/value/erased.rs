@@ -65,6 +65,9 @@ impl<T: 'static, E: 'static> Shape for KnownResult<T, E> {
     fn value(self, output: &Result<T, E>) -> Option<&T> {
         output.as_ref().ok()
     }
+    fn known_error(output: &Result<T, E>) -> Option<&dyn Any> {
+        output.as_ref().err().map(|error| error as &dyn Any)
+    }
     fn share(output: &Result<T, E>) -> Option<SharedFailure> {
         share(output.as_ref().err()?)
     }

@@ -11,8 +11,9 @@ mod refusal;
 pub use erased::ErasedResult;
 pub(crate) use erased::KnownResult;
 pub use option::{
-    AbsentNever, AbsentOption, Detach, Fails, KeepsErrors, Optional, TimeoutError, TimeoutNever,
-    TimesOut, absent, detached, keeps_errors, lent, output_probe, times_out, value_probe,
+    AbsentNever, AbsentOption, Detach, Fails, HasError, KeepsErrors, Optional, TimeoutError,
+    TimeoutNever, TimesOut, absent, detached, error_of, keeps_errors, lent, output_probe,
+    times_out, value_probe,
 };
 pub use refusal::{OfCache, RefusalError, RefusalNever, Tells, refuses};
 
@@ -56,6 +57,10 @@ pub trait Shape: Copy + Send + Sync {
     /// For an output that says that there is no value: a function that makes it again. Such a load has not
     /// failed.
     fn absence(_: &Self::Output) -> Option<fn() -> Self::Output> {
+        None
+    }
+    /// The error of a load by hand.
+    fn known_error(_: &Self::Output) -> Option<&dyn Any> {
         None
     }
     /// A copy of a failed output, if it can be shared.

@@ -63,6 +63,40 @@ impl<T: 'static, E> Fails for AnyResult<T, E> {
     }
 }
 
+/// An output with an error that options can look at.
+///
+/// (The error is a parameter: with an associated type rustc reports one mistake twice.)
+#[diagnostic::on_unimplemented(
+    message = "`stale_if` and `err_ttl_with` are functions of the error, and this function's output has none",
+    label = "not a `Result`",
+    note = "return a `Result`, or remove the option"
+)]
+pub trait HasError<E>: Shape {
+    #[doc(hidden)]
+    fn error(output: &Self::Output) -> Option<&E>;
+}
+
+macro_rules! has_error {
+    ($($name:ident where [$($bound:tt)*];)*) => { $(
+        impl<T: 'static, E: $($bound)*> HasError<E> for $name<T, E> {
+            fn error(output: &Result<T, E>) -> Option<&E> {
+                output.as_ref().err()
+            }
+        }
+    )* };
+}
+
+has_error! {
+    SharedResult where [Clone + Send + Sync + 'static];
+    ErasedResult where [Display + From<SharedError>];
+    AnyResult where [Sized];
+}
+
+/// For `stale_if` and `err_ttl_with`.
+pub fn error_of<S: HasError<E>, E>(_: S, output: &S::Output) -> Option<&E> {
+    S::error(output)
+}
+
 /// An error that can say that time ran out.
 #[diagnostic::on_unimplemented(
     message = "`hard_timeout` needs an error for callers whose time ran out, and `{Self}` can't be made from a `larder::TimedOut`",

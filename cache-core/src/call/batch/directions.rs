@@ -42,6 +42,14 @@ impl<L: LoadEach> Batch<L> {
         self
     }
 
+    /// Also takes values that are not fresh; see [`Call::accept_stale`](crate::call::Call::accept_stale).
+    pub fn accept_stale(mut self) -> Self {
+        if self.whole.mode == Mode::Normal {
+            self.whole.mode = Mode::AcceptStale;
+        }
+        self
+    }
+
     /// Runs the function for all ids without the cache; see [`Call::bypass`](crate::call::Call::bypass).
     pub fn bypass(mut self) -> Self {
         self.whole.mode = Mode::Bypass;

@@ -40,6 +40,11 @@ pub(super) fn span(
         if let Some(constant) = constant(value) {
             return Some(constant);
         }
+        if let (Expr::Closure(_), Some((of_error, what))) = (value, of_error(name)) {
+            errors
+                .on(value, format!("`{name}` is a duration. {what} is `{of_error} = |error| ...`"));
+            return None;
+        }
         let read = duration::read(name, value, errors)?;
         if let (Duration::ZERO, Zero::Refused(otherwise)) = (read, zero) {
             let fix = format!("leave it out for {otherwise}");
@@ -48,6 +53,15 @@ pub(super) fn span(
         }
         Some(Time::For(read))
     })
+}
+
+/// The option that is a function of the error beside the duration `name`, and what it is.
+fn of_error(name: &str) -> Option<(&'static str, &'static str)> {
+    match name {
+        "stale_if_error" => Some(("stale_if", "A condition on the error")),
+        "err_ttl" => Some(("err_ttl_with", "A function of the error")),
+        _ => None,
+    }
 }
 
 /// An expression, which rustc evaluates.
