@@ -86,6 +86,9 @@ async fn values_are_kept_for_failed_loads_only() {
                 assert_eq!(load(cache, Ok(2)).await, Ok(1), "{name} {reach:?}: loads pause");
             }
             soften(cache, reach).await.unwrap();
+            // A reader that takes it marks it again, and does not take over the pause.
+            let stale = cache.entry("row").policy(KEPT).accept_stale().get::<u64>().await;
+            assert_eq!(stale.unwrap(), Some(1), "{name} {reach:?}");
             assert_eq!(load(cache, Ok(2)).await, Ok(2), "{name} {reach:?}: after another eviction");
             assert_eq!(found(cache).await, Some(2), "{name} {reach:?}: the load is stored");
         }
@@ -158,7 +161,9 @@ async fn a_load_from_before_stores_nothing() {
         })
         .await
         .unwrap();
+        let soon_enough = clock.now().after(SECOND);
         let new = soon_at(&clock, reading(cache, &origin)).await.unwrap();
+        assert!(clock.now() < soon_enough, "{} {reach:?}: nor waited for", tiers.name);
         assert_eq!(new, Ok(2), "{} {reach:?}: it is not joined", tiers.name);
         origin.release(1);
         assert_eq!(soon_at(&clock, old).await.unwrap(), Ok(1));
