@@ -70,6 +70,8 @@ RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle"
     run cargo test -p cache-core --lib interleavings
 run scripts/instructions.sh
 run cargo run --quiet --example quickstart
+# Two instances under load, with their own redis-server, which is stopped and killed.
+run cargo run --quiet -p shop --bin load -- --seconds 10
 # Each ends by itself. `two_instances` and `health` start and kill their own redis-server.
 for example in $(sed -n '/^\[\[example\]\]/,$ s/^name = "\(.*\)"/\1/p' examples/Cargo.toml); do
     run cargo run --quiet -p examples --example "$example" -- all

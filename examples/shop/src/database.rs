@@ -189,6 +189,8 @@ impl Drop for Pool {
 fn connect(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?; // while another process writes
+    // With a write-ahead log, this risks only the last transactions if the machine loses power.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     Ok(connection)
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong, and the HTTP status for it.
+//! The errors of the shop, and their HTTP statuses.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -13,10 +13,10 @@ pub enum ShopError {
     /// The row does not exist, or belongs to another tenant.
     #[error("there is no {0}")]
     NotFound(String),
-    /// The request makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
-    /// The request comes too late: somebody else has bought the last one.
+    /// The stock is too small for the order.
     #[error("{0}")]
     Conflict(String),
     /// The database failed. `rusqlite::Error` is not `Clone`, so this has only its text.

@@ -11,6 +11,7 @@ pub mod orders;
 pub mod products;
 pub mod rates;
 pub mod reviews;
+pub mod service;
 pub mod tenant;
 
 use std::sync::Arc;

@@ -1,73 +1,8 @@
-//! Starts the shop, and ends it in order.
+//! The shop. `README.md` has the commands.
 //!
 //!     cargo run -p shop
-//!
-//! `README.md` has more commands.
-
-use std::error::Error;
-
-use larder::config::Caches;
-use shop::config::Settings;
-use shop::metrics::Metrics;
-use shop::{App, health, http};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
-    tracing_subscriber::fmt().init(); // larder's warnings and advice are events of `tracing`
-    let settings = Settings::from_env()?;
-    let metrics = Metrics::install()?;
-
-    // Before the first call of a cached function: without this, it would use a default cache in memory.
-    let caches = settings.caches()?.install().await?;
-    for cache in caches.iter() {
-        health::watch(cache)?.keep();
-    }
-    tokio::spawn(reload(settings.clone(), caches.clone()));
-
-    let app = App::new(settings.database()?, metrics);
-    let listener = TcpListener::bind(settings.address).await?;
-    println!("the shop is at http://{}", listener.local_addr()?);
-    axum::serve(listener, http::router(app)).with_graceful_shutdown(stop()).await?;
-
-    // After the last request: waits for writes to Redis that are in progress, and carries out pending evictions.
-    for cache in caches.iter() {
-        if let Err(error) = cache.close().await {
-            tracing::error!("closing the cache: {error}");
-        }
-        tracing::info!(
-            "{} requests, {:.0} % hits",
-            cache.stats().requests(),
-            cache.stats().hit_rate() * 100.0
-        );
-    }
-    Ok(())
-}
-
-/// Ends at Ctrl-C, or when an orchestrator stops the service.
-async fn stop() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
-    }
-}
-
-/// At a SIGHUP, reads the configuration again, and applies the settings that can change while the service runs.
-async fn reload(settings: Settings, caches: Caches) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-    while hangup.recv().await.is_some() {
-        match settings.caches().and_then(|config| caches.apply(&config)) {
-            Ok(report) => tracing::info!("{report:?}"),
-            Err(error) => tracing::error!("nothing has changed: {error}"),
-        }
-    }
+async fn main() -> Result<(), shop::service::Failure> {
+    shop::service::run().await
 }

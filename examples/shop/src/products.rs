@@ -106,8 +106,8 @@ impl Products {
 
     /// Adds a product, and stores it as the value of `find`: the page that the client opens next is a hit.
     ///
-    /// The `put` also replaces a cached "does not exist". It is right here, because no other request can change a row that
-    /// nobody knows yet; the mutators below evict.
+    /// The `put` also replaces a cached "does not exist". It is safe here, because no other request can change a new row
+    /// at the same time. The mutators below evict.
     #[cache_put(self.find(result.id), value = Some(result.clone()))]
     #[cache_evict(tags = ["catalogue:{self.tenant.name}"], cache = self.tenant.cache)]
     pub async fn add(&self, new: NewProduct) -> Result<Product, ShopError> {

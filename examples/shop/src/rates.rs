@@ -15,7 +15,7 @@ use crate::ShopError;
 pub struct Rate {
     /// The rate.
     pub per_euro: f64,
-    /// When the bank said so, in seconds since 1970.
+    /// When the bank quoted it, in seconds since 1970.
     pub quoted_at: u64,
 }
 
@@ -25,11 +25,11 @@ pub trait Rates: Send + Sync {
     /// The rate of a currency.
     ///
     /// # Errors
-    /// The currency is unknown, or nobody knows its rate now.
+    /// The currency is unknown, or the bank fails and there is no old rate.
     async fn rate(&self, currency: &str) -> Result<Rate, ShopError>;
 }
 
-/// What the bank does with questions. This is for the demonstration: the real bank does not let us choose.
+/// How the bank answers. This is for the demonstration only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
@@ -55,7 +55,7 @@ impl Default for Bank {
 }
 
 impl Bank {
-    /// Changes what it does.
+    /// Changes how it answers.
     pub fn set(&self, mood: Mood) {
         self.mood.store(mood as u8, Ordering::Relaxed);
     }

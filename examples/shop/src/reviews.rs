@@ -1,8 +1,6 @@
 //! A product with its reviews: relations of an object.
 
-use std::sync::Arc;
-
-use larder::{CachedCell, cache_evict, cached_property};
+use larder::{cache_evict, cached_property};
 use serde::{Deserialize, Serialize};
 
 use crate::products::Product;
@@ -24,20 +22,20 @@ pub struct ProductPage {
     pub product: Product,
     database: Database,
     tenant: Tenant,
-    /// The values of this object: they end with it, so they need no key, no ttl and no serde.
-    relations: CachedCell,
 }
 
 impl ProductPage {
     /// A page for `product`.
     pub fn new(database: &Database, tenant: &Tenant, product: Product) -> Self {
-        let (database, tenant) = (database.clone(), tenant.clone());
-        Self { product, database, tenant, relations: CachedCell::new() }
+        Self { product, database: database.clone(), tenant: tenant.clone() }
     }
 
-    /// The newest reviews: one query for this object, however often the request needs them.
-    #[cached_property(cell = self.relations)]
-    pub async fn reviews(&self) -> Result<Arc<Vec<Review>>, ShopError> {
+    /// The newest reviews.
+    ///
+    /// This object lives for one request, so its values have keys, which all requests and all processes share. An object that
+    /// lives longer can have its values in itself, without keys and serde: `cell = self.relations`, with a `larder::CachedCell`.
+    #[cached_property(key = "product:{self.product.id}:reviews", ttl = "1h", cache = self.tenant.cache)]
+    pub async fn reviews(&self) -> Result<Vec<Review>, ShopError> {
         let id = self.product.id;
         self.database
             .run(move |db| {
@@ -46,12 +44,12 @@ impl ProductPage {
                 let mut statement = db.prepare_cached(sql)?;
                 let rows = statement
                     .query_map([id], |row| Ok(Review { stars: row.get(0)?, text: row.get(1)? }))?;
-                rows.collect::<Result<_, _>>().map(Arc::new)
+                rows.collect()
             })
             .await
     }
 
-    /// The average of all stars, `None` without a review. This one has a key: all requests and all processes share it.
+    /// The average of all stars, `None` without a review.
     #[cached_property(key = "product:{self.product.id}:rating", ttl = "1h", cache = self.tenant.cache)]
     pub async fn rating(&self) -> Result<Option<f64>, ShopError> {
         let id = self.product.id;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{App, Database, ShopError};
 
 /// The header that names the tenant. Behind a gateway, let the gateway set it from the token of the request, and remove what
-/// the client sent: who can choose the header can choose the tenant.
+/// the client sent: whoever chooses the header chooses the tenant.
 pub const HEADER: &str = "x-tenant";
 
 /// The tenant of a request, with a handle of the cache for its values.
@@ -31,8 +31,8 @@ struct Row {
     title: String,
 }
 
-/// Runs for every request, so it must cost nothing: a hit. The names that do not exist are remembered for a short time, too
-/// (`none_ttl`), or each request of a client with a wrong name would be a query.
+/// Every request calls this, so it should be a hit. Names that do not exist are cached for a short time, too (`none_ttl`):
+/// otherwise each request with a wrong name would be a query.
 #[cached(key = "tenant:{name}", ttl = "10m", none_ttl = "10s", skip(database))]
 async fn find_tenant(database: &Database, name: &str) -> Result<Option<Row>, ShopError> {
     let name = name.to_owned();
