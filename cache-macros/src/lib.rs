@@ -121,7 +121,7 @@ use proc_macro::TokenStream;
 /// | `policy = SHARED` | `Policy::new()` | a `larder::Policy`, which the other options override: a constant, or an expression over the arguments (`policy = self.policy`); see below |
 /// | `key = "user:{id}"` | automatic | the whole key in the cache's namespace. Must mention every argument that is not skipped |
 /// | `key_with = make_key` | automatic | a text instead of the arguments, after the function's path: anything with `Display`, escaped like an argument. A function or a closure (`\|query, page\| ..`) gets all arguments that are not skipped, by reference, `self` first. Any other expression uses the arguments by their names: `make_key(&query, page)`; **larder cannot detect an argument that it omits**, and calls that differ only in that argument share an entry. The types of `impl Trait` arguments are part of the key unless they are in `skip(..)` |
-/// | `key_prefix = "users"` | none | a text before the key of any kind, followed by a `:` unless it ends in `:` or `/` |
+/// | `key_prefix = "users"` or `"{self.tenant}"` | none | a text before the key of any kind, followed by a `:` unless it ends in `:` or `/`. It may have placeholders like a template |
 /// | `version = 2` or `"2024-05"` | none | separates incompatible values by hand: `#2` at the end of the key. Patterns that end in `*` match all versions |
 /// | `model = "user", op = "get"` | none | the model, and the operation of it, that this function is; see [below](#models-and-events) |
 /// | `skip(db, self)` | none | arguments that do not affect the value |

@@ -107,6 +107,24 @@ impl Template {
         self.parts.iter().map(part).collect()
     }
 
+    /// Whether it begins with text of the programmer.
+    pub(crate) fn begins_with_text(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Text(_)))
+    }
+
+    /// Whether it ends with a separator of parts.
+    pub(crate) fn ends_with_separator(&self) -> bool {
+        matches!(self.parts.last(), Some(Part::Text(text)) if text.ends_with([':', '/']))
+    }
+
+    /// Appends text of the programmer.
+    pub(crate) fn push_text(&mut self, more: &str) {
+        match self.parts.last_mut() {
+            Some(Part::Text(text)) => text.push_str(more),
+            _ => self.parts.push(Part::Text(more.to_owned())),
+        }
+    }
+
     /// The text, if it has no placeholder.
     pub(crate) fn fixed(&self) -> Option<String> {
         match self.parts.as_slice() {

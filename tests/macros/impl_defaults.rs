@@ -165,3 +165,105 @@ fn of_a_trait_and_with_expressions() {
     table.off = true;
     assert_eq!((table.rows(), table.rows()), (2, 3));
 }
+
+/// A prefix with placeholders, in every kind of key.
+#[derive(Clone)]
+struct Shop {
+    tenant: &'static str,
+    loads: std::sync::Arc<Loads>,
+}
+
+#[cached_impl(key_prefix = "{self.tenant}", cache = "impl-prefix")]
+impl Shop {
+    #[cached(key = "item:{id}", skip(self))]
+    async fn item(&self, id: u64) -> u64 {
+        let _ = id;
+        self.loads.count()
+    }
+
+    #[cached(skip(self))]
+    async fn automatic(&self, id: u64) -> u64 {
+        let _ = id;
+        self.loads.count()
+    }
+
+    #[cached(model = "shop", op = "list", skip(self))]
+    async fn list(&self, page: u64) -> u64 {
+        let _ = page;
+        self.loads.count()
+    }
+
+    #[cached(key_with = format!("{id}"))]
+    async fn text(&self, id: u64) -> u64 {
+        let _ = id;
+        self.loads.count()
+    }
+
+    #[cached(each = "id in ids", key = "each:{id}", skip(self), stale = "1h", ttl = "1h")]
+    async fn each(&self, ids: &[u64]) -> std::collections::HashMap<u64, u64> {
+        let count = self.loads.count();
+        ids.iter().map(|id| (*id, count)).collect()
+    }
+
+    #[cached(key = "sync:{id}", skip(self), version = 3)]
+    pub(self) fn sync(&self, id: u64) -> u64 {
+        let _ = id;
+        self.loads.count()
+    }
+
+    #[cached(key_prefix = "{area}/v1/", key = "{id}", skip(self))]
+    async fn by_argument(&self, area: &str, id: u64) -> u64 {
+        let _ = (area, id);
+        self.loads.count()
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_has_placeholders() {
+    let cache = crate::install("impl-prefix");
+    let loads = std::sync::Arc::new(Loads::new());
+    let shop = |tenant| Shop { tenant, loads: std::sync::Arc::clone(&loads) };
+    // The second one looks like a tenant of the cache.
+    let (acme, other) = (shop("acme"), shop("@other/"));
+    let read = async |shop: &Shop| {
+        [
+            shop.item(1).await,
+            shop.automatic(1).await,
+            shop.list(1).await,
+            shop.text(1).await,
+            shop.each(&[1]).await[&1],
+            shop.sync(1),
+            shop.by_argument("a", 1).await,
+            shop.by_argument("@b", 1).await,
+        ]
+    };
+    assert_eq!(read(&acme).await, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(read(&other).await[..6], [9, 10, 11, 12, 13, 14]);
+    assert_eq!(read(&acme).await, [1, 2, 3, 4, 5, 6, 7, 8]);
+    let keys = cache.keys("*").await.unwrap();
+    for expected in
+        ["acme:item:1", "acme:each:1", "acme:sync:1#3", "%40other%2F:item:1", "a/v1/1", "%40b/v1/1"]
+    {
+        assert!(keys.iter().any(|key| key == expected), "{expected} is not in {keys:?}");
+    }
+    assert!(keys.iter().any(|key| key.starts_with("acme:shop:list:<")), "{keys:?}");
+    assert!(
+        keys.iter().any(|key| key.starts_with("acme:") && key.contains("::automatic:<")),
+        "{keys:?}"
+    );
+    assert_eq!(keys.len(), 14);
+
+    // All entries of a function, whatever the prefix; and those with one first argument.
+    for evicted in [
+        larder::function(Shop::item).evict().await,
+        larder::function(Shop::automatic).evict().await,
+        larder::function(Shop::list).evict().await,
+        larder::entries!(Shop::each(..)).evict().await,
+        larder::entries!(call!(Shop::sync(..))).evict().await,
+        larder::entries!(Shop::by_argument(&acme, "@b", ..)).evict().await,
+    ] {
+        evicted.unwrap();
+    }
+    assert_eq!(read(&acme).await, [15, 16, 17, 4, 18, 19, 7, 20]);
+    assert_eq!(acme.text(1).await, 4);
+}

@@ -52,9 +52,10 @@ pub(crate) fn build(
     not_both(&args.skip, &template, errors);
     match flavor {
         Flavor::Function => {
-            let skip = skipped(args, inputs, names, |name| template.mentions(name));
-            nothing_forgotten(&skip, function, inputs, &template, errors);
-            no_generics_forgotten(&skip, function, names, &template, errors);
+            let mentions = |name: &str| template.mentions(name) || args.affixes.mentions(name);
+            let skip = skipped(args, inputs, names, mentions);
+            nothing_forgotten(&skip, function, inputs, &mentions, errors);
+            no_generics_forgotten(&skip, function, names, &mentions, errors);
         }
         Flavor::Property if !template.mentions_field_of_self() => {
             errors.at(
@@ -160,10 +161,10 @@ fn nothing_forgotten(
     skip: &[Ident],
     function: &Function,
     inputs: &[Argument],
-    template: &Template,
+    mentions: &dyn Fn(&str) -> bool,
     errors: &mut Errors,
 ) {
-    let missing = |name: &str| !skip.iter().any(|ident| ident == name) && !template.mentions(name);
+    let missing = |name: &str| !skip.iter().any(|ident| ident == name) && !mentions(name);
     if let Some(Receiver { self_token, .. }) = function.receiver()
         && missing("self")
     {
@@ -181,12 +182,12 @@ fn no_generics_forgotten(
     skip: &[Ident],
     function: &Function,
     names: &Names,
-    template: &Template,
+    mentions: &dyn Fn(&str) -> bool,
     errors: &mut Errors,
 ) {
     for name in names.generics() {
         let skipped = skip.contains(name) || is_of_skipped(name, skip, function);
-        if !skipped && !template.mentions(&name.to_string()) {
+        if !skipped && !mentions(&name.to_string()) {
             let message = format!(
                 "`{name}` is neither in `key` nor in `skip(...)`: instances of this function that differ in `{name}` would share one \
                  entry. Add `{{{name}}}` to the key or `skip({name})`"

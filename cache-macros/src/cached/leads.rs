@@ -53,7 +53,8 @@ fn leads(model: &Model) -> usize {
         }
         Key::Automatic { .. } | Key::Custom { .. } | Key::Cell(_) => Some(0),
     };
-    in_part.unwrap_or(all)
+    let in_prefix = model.affixes.partial(&|name| whole(model, name).is_some()).map(at).min();
+    in_part.into_iter().chain(in_prefix).min().unwrap_or(all)
 }
 
 /// Whether an automatic key has constant parameters of the function before its arguments.
@@ -69,7 +70,7 @@ fn has_constants(model: &Model) -> bool {
 pub(super) fn parts(model: &Model) -> TokenStream {
     let private = &model.root.private;
     let text = |text: &String| mixed!(#private::Part::Text(#text));
-    let mut parts: Vec<_> = model.affixes.head().iter().map(text).collect();
+    let mut parts = model.affixes.parts(private, &|name| whole(model, name));
     let named = model.affixes.subject.is_some();
     let path = [mixed!(#private::Part::Path), mixed!(#private::Part::Place)];
     match &model.key {

@@ -108,6 +108,7 @@ pub(crate) fn build(
         .unwrap_or_default();
     one_for_all(&args.invalidate_on, &names, errors);
     tags.extend(args.affixes.subject.iter().flat_map(Subject::tags));
+    args.affixes.resolve(&names, errors);
     let every_type = args.skip.iter().any(|ident| ident == SELF_TYPE);
     let key = key::build(flavor, &args, &function, &inputs, &names, errors)?;
     Some(Model {

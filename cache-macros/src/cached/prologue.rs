@@ -167,6 +167,7 @@ pub(super) fn traits(model: &Model) -> Option<TokenStream> {
         Key::Template(template) => template.traits(&model.root.private),
         _ => None,
     };
+    let key = key.or_else(|| model.affixes.traits(&model.root.private));
     key.or_else(|| tags_of_call(model).find_map(|tag| tag.traits(&model.root.private)))
 }
 
@@ -353,10 +354,15 @@ fn automatic(model: &Model, kept: &[Ident], places: Places<'_>, rest: &TokenStre
     };
     let generics = generics(model, kept, places);
     let ident = Ident::new("__larder_key", Span::mixed_site());
-    let (prefix, version) = (model.affixes.before(&ident), model.affixes.after(&ident));
+    let private = &model.root.private;
+    let prefix = model.affixes.before(private, &ident, places);
+    let guard =
+        model.affixes.begins_with_argument(None).then(|| mixed!(__larder_key.guard_head();));
+    let version = model.affixes.after(&ident);
     let path = (!named).then(|| mixed!(__larder_key.function_path(::core::module_path!(), #name);));
     mixed! {
         #prefix
+        #guard
         #path
         #place
         #generics
@@ -372,7 +378,12 @@ fn in_cell(model: &Model) -> TokenStream {
     let name = sig.ident.unraw().to_string();
     let types = sig.generics.type_params().map(|param| &param.ident);
     let consts = sig.generics.const_params().map(|param| &param.ident);
-    let head = model.affixes.before(&Ident::new("__larder_key", Span::mixed_site()));
+    // A value in a cell has no prefix.
+    let head = model.affixes.before(
+        &model.root.private,
+        &Ident::new("__larder_key", Span::mixed_site()),
+        &|ident| ident.into_token_stream(),
+    );
     let start =
         head.unwrap_or_else(|| mixed!(__larder_key.function_path(::core::module_path!(), #name);));
     mixed! {

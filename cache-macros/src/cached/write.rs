@@ -39,7 +39,9 @@ pub(super) fn is_written(model: &Model, name: &Ident) -> bool {
         Key::Custom { .. } => prologue::opaque_in_key(model).any(|opaque| opaque == *name),
         Key::Cell(_) => false,
     };
-    in_key || prologue::tags_of_call(model).any(|tag| tag.mentions(&text))
+    in_key
+        || model.affixes.mentions(&text)
+        || prologue::tags_of_call(model).any(|tag| tag.mentions(&text))
 }
 
 /// Whether the closure that decides by the arguments uses `name`.

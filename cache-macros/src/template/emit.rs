@@ -37,15 +37,15 @@ impl Template {
         more: &TokenStream,
     ) -> TokenStream {
         let key = Ident::new("__larder_key", Span::mixed_site());
-        let (prefix, version) = (affixes.before(&key), affixes.after(&key));
+        let (prefix, version) = (affixes.before(private, &key, places), affixes.after(&key));
         let key = key.to_token_stream();
         let (guard, pushes) = (self.guard(affixes), self.pushes(private, places, &key, &key));
         mixed!(#prefix #pushes #guard #more #version)
     }
 
     fn guard(&self, affixes: &Affixes) -> Option<TokenStream> {
-        let begins_with_text = matches!(self.parts.first(), Some(Part::Text(_)));
-        (!begins_with_text && affixes.head().is_none()).then(|| mixed!(__larder_key.guard_head();))
+        let guarded = affixes.begins_with_argument(Some(self));
+        guarded.then(|| mixed!(__larder_key.guard_head();))
     }
 
     fn buf(&self, private: &TokenStream, more: Option<&TokenStream>) -> TokenStream {

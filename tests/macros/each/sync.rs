@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use larder::backend::MemoryBackend;
 use larder::{Cache, Source, cached, call, entries};
 
-/// The lists that were asked for.
+/// The lists that were asked for, sorted: ids that are loaded together may come in any order.
 #[derive(Debug, Default)]
 struct Asked(Mutex<Vec<Vec<u64>>>);
 
@@ -17,7 +17,9 @@ impl Asked {
     }
 
     fn ask(&self, ids: &[u64]) -> HashMap<u64, u64> {
-        self.0.lock().unwrap().push(ids.to_vec());
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        self.0.lock().unwrap().push(sorted);
         ids.iter().filter(|id| **id < 100).map(|id| (*id, id * 10)).collect()
     }
 
