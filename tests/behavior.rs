@@ -16,6 +16,8 @@ mod codecs;
 mod compression;
 #[path = "behavior/configuration.rs"]
 mod configuration;
+#[path = "behavior/configuration_address.rs"]
+mod configuration_address;
 #[path = "behavior/configuration_changes.rs"]
 mod configuration_changes;
 #[path = "behavior/configuration_mistakes.rs"]

@@ -1,4 +1,4 @@
-//! Reads the environment: `LARDER_..` and `REDIS_URL`.
+//! Reads the environment: `LARDER_..`, and `REDIS_URL` or `REDIS_HOST` and its relatives.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +9,20 @@ use crate::mistakes::ConfigIssue;
 use crate::service_links::is_service_link;
 
 const PREFIX: &str = "LARDER_";
-const REDIS_URL: &str = "REDIS_URL";
+const REDIS: &str = "REDIS_";
+
+/// The field of a variable that platforms and images set.
+fn usual(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "REDIS_URL" => "redis.url",
+        "REDIS_HOST" => "redis.host",
+        "REDIS_PORT" => "redis.port",
+        "REDIS_DB" => "redis.database",
+        "REDIS_USER" | "REDIS_USERNAME" => "redis.user",
+        "REDIS_PASSWORD" => "redis.password",
+        _ => return None,
+    })
+}
 
 /// The variables of larder by the path of the field that they set.
 ///
@@ -24,8 +37,10 @@ pub(crate) fn read(
         let shown = name.to_string_lossy();
         let path = match shown.strip_prefix(PREFIX) {
             Some(path) => path.to_lowercase().replace("__", "."),
-            None if shown == REDIS_URL => "redis.url".to_owned(),
-            None => continue,
+            None => match usual(&shown) {
+                Some(path) => path.to_owned(),
+                None => continue,
+            },
         };
         // `LARDER_X= command` unsets a variable for one command.
         if text.is_empty() {
@@ -42,26 +57,40 @@ pub(crate) fn read(
             mistakes.push(ConfigIssue::new(path, message).from(Some(name)));
             continue;
         };
-        if name.strip_prefix(PREFIX).is_some_and(|below| is_service_link(below, &text)) {
+        // A service called `redis` sets `REDIS_PORT=tcp://..`.
+        let below = name.strip_prefix(PREFIX).or_else(|| name.strip_prefix(REDIS));
+        if below.is_some_and(|below| is_service_link(below, &text)) {
             tracing::debug!(target: "larder::config", variable = name, "a Kubernetes service link is ignored");
             continue;
         }
         fields.push((path, Value::new(Some(&name.to_owned()), ValueKind::String(text))));
     }
+    only_one_address(&mut fields);
     // The last value of a field wins: `LARDER_REDIS__URL` overrides `REDIS_URL`.
-    fields.sort_by_key(|(_, value)| {
-        (value.origin() != Some(REDIS_URL), value.origin().map(str::to_owned))
-    });
+    fields.sort_by_key(|(_, value)| (!is_usual(value), value.origin().map(str::to_owned)));
     doubled(&fields, mistakes);
     exclusive(&mut fields, mistakes);
     fields.into_iter().collect()
+}
+
+fn is_usual(value: &Value) -> bool {
+    value.origin().is_some_and(|name| usual(name).is_some())
+}
+
+/// The usual variables for the parts of an address count if there is a host, and no URL: platforms set both, and images of Redis
+/// itself use `REDIS_PASSWORD`.
+fn only_one_address(fields: &mut Vec<(String, Value)>) {
+    let sets = |field: &str| fields.iter().any(|(path, _)| path == field);
+    if sets("redis.url") || !sets("redis.host") {
+        fields.retain(|(path, value)| path == "redis.url" || !is_usual(value));
+    }
 }
 
 /// Reports two variables for one field: their names differ only in case, or one has a dot and the other `__`.
 fn doubled(fields: &[(String, Value)], mistakes: &mut Vec<ConfigIssue>) {
     let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
     for (path, value) in fields {
-        let Some(name) = value.origin().filter(|name| *name != REDIS_URL) else { continue };
+        let Some(name) = value.origin().filter(|_| !is_usual(value)) else { continue };
         if let Some(other) = seen.insert(path, name) {
             let message = format!("`{other}` sets it, too; unset one of the two");
             mistakes.push(ConfigIssue::new(path.clone(), message).from(Some(name)));

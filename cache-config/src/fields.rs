@@ -123,13 +123,30 @@ section! {
 }
 
 section! {
-    /// Redis as the remote tier (feature `redis`). Options in the URL override the fields of the same name.
+    /// Redis as the remote tier (feature `redis`): by `url`, or by `host` and the other parts of an address. Options in the URL
+    /// override the fields of the same name.
     pub struct RedisConfig {
-        /// Whether Redis is used. Default: true if there is a URL.
+        /// Whether Redis is used. Default: true if there is an address.
         enabled: bool,
         /// The address: `redis://`, `rediss://` (feature `redis-tls`), `unix://`, `redis-sentinel://` or
         /// `redis-cluster://`, with credentials and options. Default: none, and the cache has no remote tier.
         url: Secret,
+        /// The name or the address of the server, instead of a URL. Default: none.
+        host: String,
+        /// Its port. Default: 6379.
+        port: u32,
+        /// The number of the database. Default: 0.
+        database: u32,
+        /// The user; needs a password. Default: Redis's default user.
+        user: String,
+        /// The password. Default: none.
+        password: Secret,
+        /// The environment variable that has the password. Default: none.
+        password_env: String,
+        /// The file that has the password, such as a mounted secret; a new line at its end does not count. Default: none.
+        password_file: PathBuf,
+        /// Whether the server of `host` is reached over TLS (feature `redis-tls`). Default: false.
+        tls: bool,
         /// Whether building the cache waits for an answer of Redis. Default: lazy.
         connect: ConnectMode,
         /// The time limit of an operation, including all of its round trips. Default: 500 ms.
@@ -303,6 +320,13 @@ impl CacheConfig {
         if self.memory.max_entries.is_some() || self.memory.max_bytes.is_some() {
             base.memory.max_entries = None;
             base.memory.max_bytes = None;
+        }
+        // An address of its own takes the place of all parts of the other one: its password is not meant for another server.
+        if self.redis.has_address() {
+            base.redis.without_address();
+        }
+        if self.redis.has_password() {
+            base.redis.without_password();
         }
         // Other keys have other ids.
         if self.encryption.keys.is_some() {

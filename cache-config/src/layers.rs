@@ -111,7 +111,7 @@ impl ConfigLoader {
         self
     }
 
-    /// Adds the environment of the process: `REDIS_URL` for `redis.url`, and `LARDER_` with the path of a field, with `__`
+    /// Adds the environment of the process: `REDIS_URL` for `redis.url`, or `REDIS_HOST` and its relatives, and `LARDER_` with the path of a field, with `__`
     /// for each dot: `LARDER_CACHES__SESSIONS__DEFAULT_TTL`. Empty variables count as unset. Kubernetes service links
     /// (`LARDER_SERVICE_HOST`, `LARDER_PORT=tcp://..`) are ignored.
     pub fn env(self) -> Self {

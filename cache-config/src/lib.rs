@@ -12,6 +12,7 @@
 //! | `caches` | changes running caches |
 #![forbid(unsafe_code)]
 
+mod address;
 mod build;
 mod caches;
 mod check;

@@ -5,16 +5,22 @@ use crate::fields::RedisConfig;
 
 /// Whether a cache uses Redis.
 pub(crate) fn is_on(redis: &RedisConfig) -> bool {
-    redis.enabled != Some(false) && redis.url.is_some()
+    redis.enabled != Some(false) && redis.has_address()
 }
 
 /// Rules that depend on several fields apply only where the `whole` configuration could be read.
 pub(crate) fn faults(redis: &RedisConfig, whole: bool) -> Vec<Fault> {
     let mut faults = Vec::new();
-    if whole && redis.enabled == Some(true) && redis.url.is_none() {
-        let message =
-            "missing, although `redis.enabled = true`; set it, or the variable `REDIS_URL`";
+    if whole && redis.enabled == Some(true) && !redis.has_address() {
+        let message = "missing, although `redis.enabled = true`; set it or `redis.host`, or the variable `REDIS_URL`";
         faults.push(("redis.url".to_owned(), message.to_owned()));
+    }
+    if whole
+        && redis.enabled != Some(false)
+        && let Err(found) = redis.address()
+    {
+        faults.extend(found);
+        return faults;
     }
     #[cfg(feature = "redis")]
     faults.extend(with_redis::faults(redis, whole));
@@ -64,7 +70,9 @@ mod with_redis {
 
     /// The builder with a URL that is accepted, to check the other fields.
     fn without_url(redis: &RedisConfig) -> RedisBuilder {
-        builder(&redis.clone().url("redis://localhost"))
+        let mut redis = redis.clone();
+        redis.without_address();
+        builder(&redis.url("redis://localhost"))
     }
 
     fn refused(builder: &RedisBuilder) -> Vec<Fault> {
@@ -84,8 +92,9 @@ mod with_redis {
 
     /// The builder without the certificates.
     fn builder(redis: &RedisConfig) -> RedisBuilder {
-        let url = redis.url.as_ref().map(|url| url.expose()).unwrap_or_default();
-        let mut builder = Redis::builder(url);
+        // The faults of an address are reported before.
+        let url = redis.address().ok().flatten();
+        let mut builder = Redis::builder(url.as_ref().map(|url| url.expose()).unwrap_or_default());
         macro_rules! set {
             ($($field:ident),*) => {
                 $( if let Some(value) = redis.$field {

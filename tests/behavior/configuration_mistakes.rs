@@ -178,7 +178,7 @@ fn invalid_values() {
         ),
         (
             "redis.enabled = true",
-            "redis.url (larder.toml): missing, although `redis.enabled = true`; set it, or the variable `REDIS_URL`",
+            "redis.url (larder.toml): missing, although `redis.enabled = true`; set it or `redis.host`, or the variable `REDIS_URL`",
         ),
         (
             "compression = { algorithm = 'zstd', level = 23 }",

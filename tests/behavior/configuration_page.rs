@@ -60,6 +60,14 @@ fn full() -> CacheConfig {
         redis: RedisConfig {
             enabled: Some(true),
             url: Some(Secret::from("redis://host")),
+            host: Some("host".to_owned()),
+            port: Some(1),
+            database: Some(1),
+            user: Some("user".to_owned()),
+            password: Some(Secret::from("password")),
+            password_env: Some("PASSWORD".to_owned()),
+            password_file: Some("password".into()),
+            tls: Some(true),
             connect: Some(ConnectMode::Lazy),
             operation_timeout: second,
             connect_timeout: second,
@@ -127,7 +135,7 @@ fn the_page_has_every_field_with_its_variable_and_no_other() {
         let read = Config::layers().env_from([(name, "\u{1}***")]).load();
         let told = read.map(drop).map_err(|error| error.mistakes()[0].path().to_owned());
         let texts = ["encryption.keys.1.env", "encryption.keys.1.file"];
-        let paths = ["redis.ca_file", "redis.cert_file", "redis.key_file"];
+        let paths = ["redis.ca_file", "redis.cert_file", "redis.key_file", "redis.password_file"];
         if !paths.contains(&&*field) {
             let at = if texts.contains(&&*field) { &*field } else { field.as_str() };
             assert_eq!(told, Err(at.to_owned()));
