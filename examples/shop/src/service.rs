@@ -49,8 +49,8 @@ pub async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Ends at Ctrl-C, or when an orchestrator stops the service.
-async fn stop() {
+/// Ends at Ctrl-C, or when an orchestrator stops the process.
+pub async fn stop() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut signal) => signal.recv().await,

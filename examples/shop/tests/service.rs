@@ -11,6 +11,7 @@ use larder::backend::MemoryBackend;
 use larder::testing::{Faulty, Kit};
 use serde_json::json;
 use shop::client::Client;
+use shop::config::Settings;
 use shop::metrics::Metrics;
 use shop::rates::{Mood, Rate, Rates};
 use shop::{App, Database, ShopError, http};
@@ -182,6 +183,24 @@ async fn a_test_can_have_rates_of_its_own() -> Outcome {
     let app = App { rates: Arc::new(Fixed), ..app()? };
     let mut client = Client::connect(serve(&app, &kit).await?, "demo").await?;
     assert_eq!(client.get("/products/7/price/XXX").await?.json()["cents"], 214.0);
+    Ok(())
+}
+
+/// A file overrides what the program wants, field by field.
+#[tokio::test]
+async fn the_caches_are_built_as_the_file_says() -> Outcome {
+    let file = std::env::temp_dir().join(format!("shop-{}.toml", std::process::id()));
+    std::fs::write(&file, "default_ttl = '1m'\n[redis]\nurl = 'redis://127.0.0.1:1'\n")?;
+    let address = "127.0.0.1:0".parse()?;
+    let settings = Settings { address, database: None, config: Some(file.clone()) };
+    let config = settings.caches();
+    std::fs::remove_file(file)?;
+    // Redis is not asked before the first operation, so the service starts without it.
+    let caches = config?.build().await?;
+    let cache = caches.get(None).ok_or("there is no default cache")?;
+    assert_eq!(cache.default_ttl(), Some(Duration::from_secs(60)));
+    assert!(cache.health().remote.is_some());
+    assert_eq!(cache.health().namespace, "shop");
     Ok(())
 }
 

@@ -74,7 +74,9 @@ fn main() -> Result<(), Failure> {
         }
     }
     let outcome = runtime.block_on(load(&options, addresses, &mut redis));
-    instances.into_iter().for_each(Instance::end);
+    for instance in instances {
+        instance.end()?;
+    }
     outcome
 }
 
@@ -105,10 +107,14 @@ async fn load(
     let end = Instant::now() + Duration::from_secs(options.seconds);
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.tick().await;
+    let mut stopped = std::pin::pin!(shop::service::stop());
     let mut second = 0;
     while Instant::now() < end {
-        ticks.tick().await;
-        second += 1;
+        tokio::select! {
+            _ = ticks.tick() => second += 1,
+            // Without this, a signal would leave the Redis behind. Ctrl-C ends the instances, too, so the figures say nothing.
+            () = &mut stopped => return Ok(()),
+        }
         report.line(second, &shared, &mut probes, redis.as_ref().map(Redis::state)).await?;
         if let Some(redis) = redis {
             redis.play(second * 100 / options.seconds.max(1))?;

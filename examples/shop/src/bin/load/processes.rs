@@ -49,12 +49,17 @@ impl Instance {
     }
 
     /// Ends it as an orchestrator does, so that it closes its caches.
-    pub(crate) fn end(mut self) {
-        let _ = signal(&self.child, "TERM");
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
+        signal(&self.child, "TERM")?;
         let patience = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < patience && matches!(self.child.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(20));
+        while Instant::now() < patience {
+            match self.child.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("an instance ended with {status}").into()),
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
         }
+        Err("an instance did not end within ten seconds".into())
     }
 }
 
