@@ -32,9 +32,7 @@ impl Terms {
             Err(error) => warn_once("a value keeps the ttl of its policy", &error),
         }
     }
-}
 
-impl Terms {
     /// Whether an old value may be served instead of the error.
     pub(super) fn serves_old(self) -> bool {
         !self.drops

@@ -1,7 +1,7 @@
 //! The figures of the caches: for Prometheus, and as JSON for people.
 
 use std::error::Error;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
@@ -27,8 +27,10 @@ impl Metrics {
     /// # Errors
     /// The process has another recorder.
     pub fn install() -> Result<Self, Box<dyn Error + Send + Sync>> {
-        static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-        if let Some(handle) = HANDLE.get() {
+        static INSTALLED: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+        // Held to the end: a second caller that finds nothing yet would install another recorder, which is refused.
+        let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = &*installed {
             return Ok(Self(handle.clone()));
         }
         let seconds = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
@@ -37,7 +39,7 @@ impl Metrics {
             .build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder)?;
-        Ok(Self(HANDLE.get_or_init(|| handle).clone()))
+        Ok(Self(installed.insert(handle).clone()))
     }
 }
 
