@@ -43,13 +43,20 @@ type Failed<O> = fn(O) -> Option<String>;
 /// # fn square(cache: &Cache, n: u64) -> larder::Call<impl p::Load<Output = Result<u64, String>>> {
 /// #     use p::{ShapePlain as _, ShapeResult as _, ShapeShared as _};
 /// #     static SITE: p::Site = p::Site::new("square", larder::Policy::new());
+/// #     struct Square;
+/// #     impl p::Described for Square {
+/// #         const LEADS: usize = 1;
+/// #         fn site() -> &'static p::Site {
+/// #             &SITE
+/// #         }
+/// #     }
 /// #     let shape = (&&&p::Probe::<Result<u64, String>>::new()).shape();
 /// #     let write = |n: &u64, key: &mut p::KeyBuf, _: &mut p::Tags| {
 /// #         key.literal("square:");
 /// #         key.literal(&n.to_string());
 /// #     };
 /// #     let load = |n| async move { Ok(n * n) };
-/// #     p::Fetch::new(&SITE).cache(cache).call(move || p::Rules::new(shape, None), n, write, load)
+/// #     p::Fetch::<Square>::new().cache(cache).call(move || p::Rules::new(shape, None), n, write, load)
 /// # }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
