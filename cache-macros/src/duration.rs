@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Expr, ExprLit, Lit};
+use syn::{Expr, ExprBinary, ExprLit, Lit};
 
 use crate::errors::Errors;
 
@@ -25,9 +25,22 @@ pub(crate) fn read(name: &str, value: &Expr, errors: &mut Errors) -> Option<Dura
     let read = match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => parse(&text.value()),
         Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => seconds(number),
+        value if is_number(value) => {
+            Err("a number of seconds is written without a calculation: 300, or \"5m\"".to_owned())
+        }
         _ => Err(FORM.to_owned()),
     };
     read.inspect_err(|message| errors.on(value, format!("`{name}`: {message}"))).ok()
+}
+
+/// Whether `value` is a number, or a calculation with numbers such as `5 * 60`.
+pub(crate) fn is_number(value: &Expr) -> bool {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => true,
+        Expr::Binary(ExprBinary { left, right, .. }) => is_number(left) && is_number(right),
+        Expr::Paren(paren) => is_number(&paren.expr),
+        _ => false,
+    }
 }
 
 fn seconds(number: &syn::LitInt) -> Result<Duration, String> {

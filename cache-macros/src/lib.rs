@@ -19,6 +19,7 @@ mod elsewhere;
 mod entries;
 mod errors;
 mod fallback;
+mod foreign;
 mod kept;
 mod mixed;
 mod mutator;

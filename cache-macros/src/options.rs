@@ -9,9 +9,10 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse as _, ParseStream, Parser as _};
-use syn::{Expr, Ident, Token, Type, token};
+use syn::{Expr, Ident, Lit, Token, Type, token};
 
 use crate::errors::{Errors, did_you_mean, list};
+use crate::foreign;
 
 /// The options that an attribute accepts.
 pub(crate) struct Grammar {
@@ -32,6 +33,9 @@ enum Value {
     List(TokenStream),
     Types(Vec<Type>),
 }
+
+/// The options that not all attributes with targets have.
+const OF_MUTATORS: [&str; 5] = ["all", "before", "key", "soft", "tags"];
 
 /// The options whose value is a list of types, which is not an expression.
 const OF_TYPES: [&str; 2] = ["invalidate_on", "events"];
@@ -77,7 +81,7 @@ impl Options {
             return end_of_item(input);
         }
         if !input.peek(Ident::peek_any) {
-            return Err(input.error(format!("expected an option: {}", list(grammar.known))));
+            return Err(input.error(no_name(input, grammar)));
         }
         let name = input.call(Ident::parse_any)?;
         let value = match OF_TYPES.iter().find(|of_types| name == **of_types) {
@@ -85,7 +89,7 @@ impl Options {
             None => value(input)?,
         };
         end_of_item(input)?;
-        if accept(&name, grammar, errors) {
+        if accept(&name, &value, grammar, errors) {
             self.add(Opt { name, value }, errors);
         }
         Ok(())
@@ -120,7 +124,8 @@ impl Options {
         if let Value::Assigned(expr) = value {
             return Some((name, Some(expr)));
         }
-        errors.at(name.span(), format!("`{name}` needs a value: `{name} = ...`"));
+        let example = example(&name.to_string());
+        errors.at(name.span(), format!("`{name}` needs a value: `{name} = {example}`"));
         Some((name, None))
     }
 
@@ -231,6 +236,11 @@ fn end_of_item(input: ParseStream<'_>) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());
     }
+    if input.peek(Token![:]) && !input.peek(Token![::]) {
+        return Err(input.error(
+            "unexpected `:`: an option is written `name = value`, and a text in quotes, as in `key = \"user:{id}\"`",
+        ));
+    }
     Err(input.error("expected `,` before the next option"))
 }
 
@@ -241,26 +251,65 @@ fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
-fn accept(name: &Ident, grammar: &Grammar, errors: &mut Errors) -> bool {
+fn accept(name: &Ident, value: &Value, grammar: &Grammar, errors: &mut Errors) -> bool {
     let known = grammar.known.iter().any(|known| name == known);
     if !known {
-        let hint = hint(name, grammar.known);
-        errors.at(name.span(), format!("unknown option `{name}`{hint} {}", what_there_is(grammar)));
+        let text = name.to_string();
+        // `get_user`, a target without its arguments, looks like an option.
+        let bare = grammar.targets
+            && matches!(value, Value::Flag)
+            && !OF_MUTATORS.contains(&text.as_str());
+        let target =
+            if bare { format!(". A call has arguments: `{name}(id)`") } else { String::new() };
+        let options = what_there_is(grammar.known, grammar.targets);
+        unknown_among(name, grammar.known, &target, &options, errors);
     }
     known
 }
 
 /// Records an option that is not among those that are `known`.
 pub(crate) fn unknown(name: &Ident, known: &[&str], errors: &mut Errors) {
-    let (hint, known_names) = (hint(name, known), list(known));
-    let message = format!("unknown option `{name}`{hint} The options are {known_names}");
+    unknown_among(name, known, "", &what_there_is(known, false), errors);
+}
+
+fn unknown_among(name: &Ident, known: &[&str], target: &str, options: &str, errors: &mut Errors) {
+    let text = name.to_string();
+    let message = match foreign::advice(&text, known) {
+        Some(advice) => format!("unknown option `{name}`: {advice}"),
+        None => {
+            let hint = did_you_mean(&text, known);
+            let end = match hint.is_empty() {
+                true => format!("{target}."),
+                false => hint,
+            };
+            format!("unknown option `{name}`{end} {options}")
+        }
+    };
     errors.at(name.span(), message);
 }
 
-fn hint(name: &Ident, known: &[&str]) -> String {
-    let hint = did_you_mean(&name.to_string(), known);
-    let stop = if hint.is_empty() { "." } else { "" };
-    format!("{hint}{stop}")
+/// The message for something that begins neither an option nor a target.
+fn no_name(input: ParseStream<'_>, grammar: &Grammar) -> String {
+    let named = grammar.known.contains(&"key") && grammar.known.contains(&"ttl");
+    match named && input.peek(Lit) {
+        true => {
+            "an option has a name: is this `key = \"user:{id}\"`, or `ttl = \"5m\"`?".to_owned()
+        }
+        false => format!("expected an option: {}", list(grammar.known)),
+    }
+}
+
+/// A value of the option `name`.
+fn example(name: &str) -> &'static str {
+    match name {
+        "key" => "\"user:{id}\"",
+        "tags" => "[\"users\"]",
+        "pattern" => "\"users:*\"",
+        "each" => "\"id in ids\"",
+        "ttl" | "tti" | "memory_ttl" | "stale" | "stale_if_error" | "throttle" | "soft_timeout"
+        | "hard_timeout" | "none_ttl" | "err_ttl" | "lease" => "\"5m\"",
+        _ => "...",
+    }
 }
 
 /// An option, or a target, as it is written.
@@ -313,13 +362,12 @@ fn is_list(input: ParseStream<'_>) -> bool {
     fork.call(Ident::parse_any).is_ok_and(|name| name == "skip")
 }
 
-fn what_there_is(grammar: &Grammar) -> String {
-    let options = match grammar.known {
+fn what_there_is(known: &[&str], targets: bool) -> String {
+    let options = match known {
         [only] => format!("The only option is `{only}`"),
         known => format!("The options are {}", list(known)),
     };
-    let calls =
-        if grammar.targets { ", in addition to a call such as `get_user(db, id)`" } else { "" };
+    let calls = if targets { ", in addition to a call such as `get_user(db, id)`" } else { "" };
     options + calls
 }
 

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::Expr;
+use syn::{Expr, ExprLit, Lit};
 
 use crate::errors::Errors;
 use crate::signature::{Function, Names};
@@ -28,6 +28,10 @@ impl Target {
             }
             Expr::Await(_) => {
                 errors.on(&expr, "a target is the call alone: remove `.await`");
+                None
+            }
+            Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => {
+                errors.on(&expr, "a text is no target: name the call, such as `get_user(db, id)`; `#[cache_evict]` also takes `key = \"user:{id}\"`");
                 None
             }
             _ => {

@@ -264,7 +264,7 @@ impl Fault {
     pub(crate) fn no_runtime() -> Self {
         Self::before_sending(
             BackendErrorKind::Config,
-            "there is no Tokio runtime: build the `Redis` and call it inside of one",
+            "there is no Tokio runtime: use `Redis` inside of one, or in `larder::block_on(..)`",
         )
     }
 

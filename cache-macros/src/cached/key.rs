@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 use quote::ToTokens as _;
-use syn::{Expr, Receiver};
+use syn::{Expr, Receiver, Type};
 
 use super::Flavor;
 use super::args::Args;
@@ -86,10 +86,26 @@ fn automatic(
         return None;
     }
     let skip = skipped(args, inputs, names, |_| false);
+    nothing_mutable(&skip, inputs, errors);
     Some(Key::Automatic {
         args: all(inputs, names).filter(|ident| !skip.contains(ident)).collect(),
         generics: names.generics().filter(|ident| !skip.contains(ident)).cloned().collect(),
     })
+}
+
+/// Records arguments that the body may change: a hit does not run the body, so it leaves them as they are. A pattern such as
+/// `&mut ref ids` gives the body no `&mut`.
+fn nothing_mutable(skip: &[Ident], inputs: &[Argument], errors: &mut Errors) {
+    let kept = inputs.iter().filter(|arg| arg.pattern.is_none() && !skip.contains(&arg.ident));
+    for Argument { ident, ty, span, .. } in kept {
+        if matches!(ty, Type::Reference(reference) if reference.mutability.is_some()) {
+            let message = format!(
+                "`{ident}` is a `&mut`, but a hit does not run the body and changes nothing: take it by `&`, or return what changes. If \
+                 the value does not depend on it (a connection), write `skip({ident})`"
+            );
+            errors.on(span, message);
+        }
+    }
 }
 
 /// The receiver and the arguments.

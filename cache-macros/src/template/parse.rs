@@ -168,7 +168,7 @@ impl Reader<'_> {
     }
 
     fn place(&mut self, inside: &str) -> Option<Place> {
-        if let Some(mistake) = shape_mistake(inside) {
+        if let Some(mistake) = shape_mistake(self.kind, inside) {
             self.error(&mistake);
             return None;
         }
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let root = names.next().unwrap_or_default();
         let fields: Option<Vec<_>> = names.map(field).collect();
         let (Some(name), Some(fields)) = (ident(root), fields) else {
-            self.error(&format!("`{{{inside}}}` is not a plain place such as `{{id}}`, `{{self.tenant}}` or `{{pair.0}}`"));
+            self.error(&format!("`{{{inside}}}` is no argument and no field of one, such as `{{id}}`, `{{self.tenant}}` or `{{pair.0}}`"));
             return None;
         };
         let Some(root) = self.names.value(&name.to_string()) else {
@@ -191,23 +191,22 @@ fn text_part(literal: &mut String) -> Option<Part> {
     (!literal.is_empty()).then(|| Part::Text(std::mem::take(literal)))
 }
 
-fn shape_mistake(inside: &str) -> Option<String> {
-    let plain = "a placeholder is a plain place";
+fn shape_mistake(kind: Kind, inside: &str) -> Option<String> {
     if inside.is_empty() {
         return Some(
             "`{}` names nothing: write the argument's name into it, such as `{id}`".to_owned(),
         );
     }
     if inside.contains('(') {
+        let by_hand =
+            if kind == Kind::Key { ", or write `key_with = ..` instead of `key`" } else { "" };
         return Some(format!(
-            "`{{{inside}}}` calls something: {plain}; pass the result as an argument, or use a field"
+            "`{{{inside}}}` calls something: a placeholder is an argument or a field of one; pass the result as an argument{by_hand}"
         ));
     }
     let place = inside.split(':').next().unwrap_or_default();
     (place != inside).then(|| {
-        format!(
-            "`{{{inside}}}` has a format: {plain}; formats aren't supported, write `{{{place}}}`"
-        )
+        format!("`{{{inside}}}` has a format: a placeholder has none, and is written with `Display`: `{{{place}}}`")
     })
 }
 

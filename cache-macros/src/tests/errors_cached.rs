@@ -29,13 +29,57 @@ fn options_that_are_unknown() {
 }
 
 #[test]
+fn options_of_other_caches() {
+    cached(
+        quote!(ttl_secs = 60),
+        function(),
+        &["unknown option `ttl_secs`: the time to live is `ttl`"],
+    );
+    cached(quote!(convert = id), function(), &["unknown option `convert`: write `key = "]);
+    cached(
+        quote!(condition = id > 0),
+        function(),
+        &["unknown option `condition`: `skip_if = id == 0`"],
+    );
+    cached(
+        quote!(max_size = 9),
+        function(),
+        &["unknown option `max_size`: the bound belongs to the cache"],
+    );
+}
+
+#[test]
+fn mutable_references_in_the_key() {
+    let push = quote!(
+        async fn push(db: &mut Db, ids: &mut Vec<u64>) -> u64 {
+            0
+        }
+    );
+    cached(quote!(skip(db)), push, &["`ids` is a `&mut`, but a hit does not run the body"]);
+}
+
+#[test]
 fn options_of_the_wrong_form() {
-    cached(quote!(ttl), function(), &["`ttl` needs a value: `ttl = ...`"]);
+    cached(quote!(ttl), function(), &["`ttl` needs a value: `ttl = \"5m\"`"]);
+    cached(quote!(tags("users")), function(), &["`tags` needs a value: `tags = [\"users\"]`"]);
+    cached(quote!(policy), function(), &["`policy` needs a value: `policy = ...`"]);
     cached(quote!(local = true), function(), &["`local` takes no value: write just `local`"]);
     cached(quote!(skip = db), function(), &["`skip` takes a list of arguments: `skip(a, b)`"]);
     cached(quote!(skip(db.pool)), function(), &["`skip` takes names of arguments"]);
     cached(quote!(ttl = 5, ttl = 6), function(), &["`ttl` is given twice: keep one"]);
-    cached(quote!("user:{id}"), function(), &["expected an option: `ttl`"]);
+    cached(
+        quote!("user:{id}"),
+        function(),
+        &["an option has a name: is this `key = \"user:{id}\"`"],
+    );
+    cached(quote!(300), function(), &["or `ttl = \"5m\"`?"]);
+    cached(quote!((id)), function(), &["expected an option: `ttl`"]);
+    cached(quote!(ttl: "5m"), function(), &["unexpected `:`: an option is written `name = value`"]);
+    cached(
+        quote!(ttl = 5 * 60),
+        function(),
+        &["`ttl`: a number of seconds is written without a calculation"],
+    );
     cached(quote!(local ttl = 5), function(), &["expected `,` before the next option"]);
     cached(
         quote!(tags = "users"),

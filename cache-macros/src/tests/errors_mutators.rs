@@ -34,6 +34,15 @@ fn evictions_of_nothing() {
 #[test]
 fn evictions_of_other_expressions() {
     evict(quote!(get_user(db, id).await), &["a target is the call alone: remove `.await`"]);
+    evict(quote!("user:{id}"), &["a text is no target: name the call"]);
+    evict(
+        quote!(get_user),
+        &["unknown option `get_user`. A call has arguments: `get_user(id)`. The options are"],
+    );
+    evict(
+        quote!(allEntries),
+        &["unknown option `allEntries`: write `get_user(..)` for all entries"],
+    );
     evict(quote!(crate::KEY), &["a target is a call of a cached function"]);
     evict(quote!(users.list(..)), &["with `..` a method is named by its type: `Type::list(..)`"]);
     evict(quote!(list(.., 7)), &["`..` comes last"]);

@@ -22,12 +22,15 @@ fn placeholders() {
     key("{}", "`{}` names nothing");
     key(
         "{id:?}",
-        "`{id:?}` has a format: a placeholder is a plain place; formats aren't supported, write `{id}`",
+        "`{id:?}` has a format: a placeholder has none, and is written with `Display`: `{id}`",
     );
-    key("{user.len()}", "`{user.len()}` calls something: a placeholder is a plain place");
-    key("{id + 1}", "`{id + 1}` is not a plain place");
-    key("{user.}", "is not a plain place");
-    key("{0}", "`{0}` is not a plain place");
+    key(
+        "{user.len()}",
+        "`{user.len()}` calls something: a placeholder is an argument or a field of one",
+    );
+    key("{id + 1}", "`{id + 1}` is no argument and no field of one");
+    key("{user.}", "is no argument and no field of one");
+    key("{0}", "`{0}` is no argument and no field of one");
 }
 
 #[test]

@@ -5,6 +5,11 @@ async fn text(id: u64) {
     let _ = id;
 }
 
+#[cache_evict(get_user)]
+async fn name(id: u64) {
+    let _ = id;
+}
+
 #[cache_evict(users::KEY)]
 async fn path(id: u64) {
     let _ = id;

@@ -10,6 +10,16 @@ async fn key_without_name(id: u64) -> u64 {
     id
 }
 
+#[cached(ttl: "5m")]
+async fn colon(id: u64) -> u64 {
+    id
+}
+
+#[cached(ttl = 5 * 60, tags("users"))]
+async fn calculated(id: u64) -> u64 {
+    id
+}
+
 #[cached(local ttl = "5m")]
 async fn no_comma(id: u64) -> u64 {
     id

@@ -69,7 +69,7 @@ fn constant(value: &Expr) -> Option<Time> {
     let literal = match value {
         Expr::Lit(_) | Expr::Closure(_) | Expr::Array(_) => true,
         Expr::Unary(unary) => matches!(unary.op, UnOp::Neg(_)),
-        _ => false,
+        value => duration::is_number(value),
     };
     (!literal).then(|| Time::Constant(value.clone()))
 }
