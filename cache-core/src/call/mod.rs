@@ -195,6 +195,7 @@ impl<L: Load> Call<L> {
     /// Loads now and replaces the cached value in every tier. Loads of the key that began earlier store nothing. Calls that
     /// request a refresh while one runs wait for its end and share the next one, so the value always comes from a load that began
     /// after the request. Has no effect on a call that bypasses the cache, by [`bypass`](Self::bypass) or by the function's `skip_if`.
+    #[doc(alias("reload", "prime_cache"))]
     pub fn refresh(mut self) -> Self {
         if self.whole.head.mode != Mode::Bypass {
             self.whole.head.mode = Mode::Refresh;
@@ -215,6 +216,7 @@ impl<L: Load> Call<L> {
     }
 
     /// Runs the function without the cache: the call neither reads nor writes it, and does not wait for other callers.
+    #[doc(alias = "no_cache")]
     pub fn bypass(mut self) -> Self {
         self.whole.head.mode = Mode::Bypass;
         self
@@ -256,6 +258,7 @@ impl<L: Load> Call<L> {
     ///
     /// # Errors
     /// If the remote tier fails. The eviction is pending then: this process carries it out before it reads the tier again.
+    #[doc(alias("invalidate", "remove"))]
     pub fn evict(&self) -> Evict {
         self.whole.forget()
     }

@@ -106,6 +106,7 @@ impl Memory {
     /// A tier of at most this many entries. (The bound is kept per shard: a small tier holds somewhat less.)
     ///
     /// [`build`](crate::registry::Builder::build) refuses zero.
+    #[doc(alias("max_capacity", "max_size", "capacity"))]
     pub const fn max_entries(entries: u64) -> Self {
         Self::of(Capacity::Entries(entries))
     }

@@ -124,6 +124,7 @@ impl Builder {
     }
 
     /// Sets the time to live of entries whose policy has none. Default: they do not expire.
+    #[doc(alias("time_to_live", "expire_after_write"))]
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         self.default_ttl = Some(ttl);
         self
@@ -171,6 +172,7 @@ impl Builder {
     ///
     /// A closure over [`CacheEvent`](crate::CacheEvent) is a listener. See [`CacheListener`] for when and where it is
     /// called.
+    #[doc(alias = "eviction_listener")]
     pub fn listener(mut self, listener: impl CacheListener) -> Self {
         self.listener = Some(Box::new(listener));
         self

@@ -42,6 +42,7 @@ impl Cache {
     /// # Errors
     /// The remote tier failed; the eviction is pending, and this process carries it out before it reads the
     /// tier again.
+    #[doc(alias("invalidate", "delete"))]
     pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
         Ok(self.engine.invalidate(Mutation::evict(self.own(key))).await? > 0)
     }
@@ -85,6 +86,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
+    #[doc(alias("invalidate_pattern", "delete_prefix"))]
     pub fn evict_pattern<'a>(&self, pattern: impl Into<Pattern>) -> PatternEviction<'a> {
         PatternEviction::new(&self.engine, self.own_pattern(pattern))
     }
@@ -93,6 +95,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
+    #[doc(alias = "invalidate_tag")]
     pub async fn evict_tag(&self, tag: &str) -> Result<(), Error> {
         self.engine.invalidate(Selection::Tag(bounded(tag).into_owned()).into()).await.map(drop)
     }
@@ -115,6 +118,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`remove`](Self::remove).
+    #[doc(alias("invalidate_all", "flush"))]
     pub async fn clear(&self) -> Result<(), Error> {
         let all = Mutation::from(Selection::All);
         let all = match self.prefix() {

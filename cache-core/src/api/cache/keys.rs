@@ -72,6 +72,7 @@ impl Cache {
     /// The keys are those of stored entries. In the remote tier this includes outdated values that are kept,
     /// and values that the eviction of a tag has ended but that are still stored. A key that comes or goes
     /// during the listing may be listed or not; if the store is being resized, a key may come twice.
+    #[doc(alias("iter", "scan"))]
     pub fn keys(&self, pattern: impl Into<Pattern>) -> KeyStream {
         KeyStream {
             engine: Arc::clone(&self.engine),
@@ -114,6 +115,7 @@ impl Cache {
     ///
     /// # Errors
     /// The remote tier failed.
+    #[doc(alias("len", "entry_count"))]
     pub async fn count_keys(&self, pattern: impl Into<Pattern>) -> Result<KeyCount, Error> {
         let pattern = self.own_pattern(pattern);
         let mut memory = 0;

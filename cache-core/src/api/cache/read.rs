@@ -39,6 +39,7 @@ impl Cache {
     /// # Cancellation
     /// If the future is dropped, its load ends, and one of the waiters starts a new one. After it has
     /// returned, the value is in memory, and is written to the remote tier in the background.
+    #[doc(alias("get_with", "try_get_with", "get_or_insert_with", "fetch"))]
     pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
     where
         T: RemoteValue,
@@ -59,6 +60,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`get`](Self::get).
+    #[doc(alias = "contains_key")]
     pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
         Ok(self.engine.peek::<T>(&self.plain::<T>(key), Trace::Nothing).await?.is_some())
     }

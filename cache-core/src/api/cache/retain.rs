@@ -36,6 +36,7 @@ impl Cache {
     ///
     /// # Errors
     /// The remote tier failed. The values before that are evicted.
+    #[doc(alias = "invalidate_entries_if")]
     pub async fn retain<T: RemoteValue>(
         &self,
         pattern: impl Into<Pattern>,

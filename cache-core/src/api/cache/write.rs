@@ -15,6 +15,7 @@ impl Cache {
     ///
     /// # Errors
     /// The value cannot be encoded, or the remote tier failed. The value is in the memory tier nevertheless.
+    #[doc(alias("set", "put"))]
     pub async fn insert<T: RemoteValue>(
         &self,
         key: impl Into<KeyBuf>,
