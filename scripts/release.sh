@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=$(sed -n '/^\[workspace.package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' Cargo.toml)
-crates=(cache-core cache-macros cache-redis cache-config cache-testkit larder)
+crates=(cache-core cache-macros cache-redis cache-config cache-testkit cache-dashboard larder)
 packages=("${crates[@]/#/-p}")
 
 fail() {

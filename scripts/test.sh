@@ -78,5 +78,5 @@ for example in $(sed -n '/^\[\[example\]\]/,$ s/^name = "\(.*\)"/\1/p' examples/
 done
 # Every crate can be published: its files, its metadata and its dependencies.
 run cargo package --quiet --no-verify --allow-dirty \
-    -p cache-core -p cache-macros -p cache-redis -p cache-config -p cache-testkit -p larder
+    -p cache-core -p cache-macros -p cache-redis -p cache-config -p cache-testkit -p cache-dashboard -p larder
 echo "All checks have passed after $((SECONDS / 60)) min $((SECONDS % 60)) s."

@@ -42,7 +42,7 @@ pub mod future {
 pub mod health {
     pub use cache_core::{
         Alert, AlertState, BreakerState, BusHealth, Health, LastError, MemoryHealth, Monitor,
-        MonitorGuard, RemoteHealth, ServerInfo, Since, Status,
+        MonitorGuard, Outage, OutagePart, RemoteHealth, ServerInfo, Since, Status,
     };
 }
 
@@ -93,6 +93,8 @@ pub mod guide {
         #[cfg(feature = "testing")]
         testing "testing.md"
         health "health.md"
+        #[cfg(feature = "dashboard")]
+        dashboard "dashboard.md"
         #[cfg(feature = "config")]
         configuration "configuration.md"
         performance "performance.md"
@@ -110,6 +112,12 @@ pub mod config {
         FromEnv, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig, ReloadReport, Secret,
         Stampede, Ttl, install_from_env, install_from_file,
     };
+}
+
+/// A page for operators, as an axum router (feature `dashboard`): see [the guide](crate::guide::dashboard).
+#[cfg(feature = "dashboard")]
+pub mod dashboard {
+    pub use cache_dashboard::{Dashboard, Decision, Permission};
 }
 
 /// The Redis tier (feature `redis`).

@@ -90,6 +90,8 @@ mod origin;
 mod outage;
 #[path = "behavior/outage_logs.rs"]
 mod outage_logs;
+#[path = "behavior/outages.rs"]
+mod outages;
 #[path = "behavior/pattern_progress.rs"]
 mod pattern_progress;
 #[path = "behavior/peeks.rs"]

@@ -15,6 +15,7 @@ pages! {
     batches "batches.md"
     by_hand "by-hand.md"
     configuration "configuration.md"
+    dashboard "dashboard.md"
     functions "functions.md"
     getting_started "getting-started.md"
     invalidation "invalidation.md"

@@ -75,6 +75,6 @@ pub use crate::registry::{Builder, caches, default_cache};
 pub use crate::remote::EvictionProgress;
 pub use crate::stats::{
     BreakerState, BusHealth, CacheEvent, CacheListener, Health, LastError, LatencyStats,
-    MemoryHealth, RemoteHealth, RemovalCause, Since, Stats, Status, TierStats,
+    MemoryHealth, Outage, OutagePart, RemoteHealth, RemovalCause, Since, Stats, Status, TierStats,
 };
 pub use bytes::Bytes;

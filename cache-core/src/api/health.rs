@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::Cache;
-use crate::stats::{Health, MemoryHealth, Status, WallTimestamp};
+use crate::stats::{Health, MemoryHealth, Outage, Status, WallTimestamp};
 
 impl Cache {
     /// Returns the health of the cache, as far as its operations have found out. It sends no request and does
@@ -60,6 +60,24 @@ impl Cache {
             memory,
             remote,
         }
+    }
+
+    /// Returns the last 64 outages of the remote tier and of its bus, the oldest first: when each began, how long it
+    /// lasted, and how bad it was. Empty without a remote tier.
+    ///
+    /// An outage begins when the status is no longer [`Up`](Status::Up), and ends when it is again. The time until the tier
+    /// is reached for the first time is no outage, unless operations failed so often that it was `Down`. Like
+    /// [`health`](Self::health), it sends no request and does not wait.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// for outage in larder::default_cache().outages() {
+    ///     println!("{} was {} for {:?}", outage.part, outage.worst, outage.since.lasting);
+    /// }
+    /// ```
+    pub fn outages(&self) -> Vec<Outage> {
+        let now = WallTimestamp::now(self.engine.clock());
+        self.engine.remote().map(|remote| remote.outages(now)).unwrap_or_default()
     }
 
     /// Pings the remote tier for at most `timeout`, then returns the [`health`](Self::health). The duration

@@ -13,6 +13,7 @@ use crate::codec::{Envelope, WrittenAs};
 use crate::entry::{Freshness, Lifetime, Span, Stored};
 use crate::key::KeyBuf;
 use crate::remote::Remote;
+use crate::stats::LastError;
 use crate::tags::{TagSnapshot, Validity};
 
 /// The entry of a key, as each tier has it; returned by [`Cache::inspect`](crate::Cache::inspect).
@@ -125,7 +126,7 @@ impl Engine {
         };
         let (remote, error) = match there {
             Ok(entry) => (entry, None),
-            Err(error) => (None, Some(error.to_string())),
+            Err(error) => (None, Some(LastError::of(&error).1)),
         };
         // After the remote tier, so that a value that is promoted meanwhile shows in one of them at least.
         let memory = self.memory.as_ref();

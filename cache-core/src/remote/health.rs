@@ -7,7 +7,7 @@ use super::requests::Remote;
 use super::state::HealthSnapshot;
 use crate::backend::{BackendState, NodeLink};
 use crate::base::{BackendError, BackendErrorKind};
-use crate::stats::{RemoteHealth, Status, WallTimestamp};
+use crate::stats::{Outage, RemoteHealth, Status, WallTimestamp};
 
 impl Remote {
     /// Records the end of an operation.
@@ -66,6 +66,12 @@ impl Remote {
             servers,
             round_trip: None,
         }
+    }
+
+    /// The last outages, without a request to the store.
+    pub(crate) fn outages(&self, now: WallTimestamp) -> Vec<Outage> {
+        self.judge(&self.backend().state(), now);
+        self.record().outages(now)
     }
 
     /// Pings, even if the breaker is open, and returns the round-trip time. Then carries out pending

@@ -8,7 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::base::{BackendError, BackendErrorKind, Clock};
-use crate::stats::{BusHealth, LastError, Since, Status, WallTimestamp};
+use crate::stats::{
+    BusHealth, LastError, Outage, OutageLog, OutagePart, Since, Status, WallTimestamp,
+};
 
 /// How long no operation may fail before the tier counts as up again. If one of several servers is
 /// unreachable, or only writes are refused, successes and failures alternate.
@@ -22,13 +24,6 @@ struct Counts {
     failures: u64,
     /// The number of pending evictions.
     pending: usize,
-}
-
-/// The component whose state changes.
-#[derive(Clone, Copy, Debug)]
-enum Component {
-    Remote,
-    Bus,
 }
 
 /// The state of the remote tier and its bus.
@@ -76,6 +71,7 @@ struct Known {
     linked_since: WallTimestamp,
     /// Whether the link was ever up.
     was_linked: bool,
+    outages: OutageLog,
 }
 
 impl HealthTracker {
@@ -91,6 +87,7 @@ impl HealthTracker {
             linked: false,
             linked_since: now,
             was_linked: false,
+            outages: OutageLog::default(),
         };
         Self {
             clock,
@@ -178,6 +175,7 @@ impl HealthTracker {
         }
         known.since = now;
         let reason = known.last_error.as_ref().map(|(_, message, _)| message.clone());
+        known.outages.note(OutagePart::Remote, status, now, reason.as_deref());
         let failures = match status {
             Status::Up => std::mem::take(&mut known.failures),
             _ => known.failures,
@@ -189,7 +187,7 @@ impl HealthTracker {
             return;
         }
         let counts = Counts { failures, pending: pending() };
-        self.changed(Component::Remote, before, status, reason.as_deref(), Some(counts));
+        self.changed(OutagePart::Remote, before, status, reason.as_deref(), Some(counts));
     }
 
     /// Copies the state.
@@ -212,6 +210,11 @@ impl HealthTracker {
         }
     }
 
+    /// Copies the log of outages.
+    pub(super) fn outages(&self, now: WallTimestamp) -> Vec<Outage> {
+        self.known().outages.list(now)
+    }
+
     /// Records that there is no bus, because none is needed.
     pub(crate) fn needs_no_bus(&self) {
         self.known().supported = false;
@@ -231,10 +234,10 @@ impl HealthTracker {
                 tracing::debug!(target: "larder::health", namespace = %self.namespace, "larder: the bus is connected");
             }
             Some(LinkChange::Lost) => {
-                self.changed(Component::Bus, Status::Up, Status::Down, None, None)
+                self.changed(OutagePart::Bus, Status::Up, Status::Down, None, None)
             }
             Some(LinkChange::Back) => {
-                self.changed(Component::Bus, Status::Down, Status::Up, None, None)
+                self.changed(OutagePart::Bus, Status::Down, Status::Up, None, None)
             }
         }
     }
@@ -248,8 +251,11 @@ impl HealthTracker {
         if up {
             self.reach();
         }
-        known.linked_since = WallTimestamp::now(&self.clock);
+        let now = WallTimestamp::now(&self.clock);
+        known.linked_since = now;
         let first = up && !std::mem::replace(&mut known.was_linked, true);
+        let status = if up { Status::Up } else { Status::Down };
+        known.outages.note(OutagePart::Bus, status, now, None);
         Some(match up {
             true if first => LinkChange::First,
             true => LinkChange::Back,
@@ -260,16 +266,13 @@ impl HealthTracker {
     /// Reports a change of status to the log and the listeners; under no lock. Missing values are omitted.
     fn changed(
         &self,
-        part: Component,
+        part: OutagePart,
         before: Status,
         after: Status,
         reason: Option<&str>,
         counts: Option<Counts>,
     ) {
-        let part = match part {
-            Component::Remote => "remote",
-            Component::Bus => "bus",
-        };
+        let part = part.name();
         let Self { namespace, backend, .. } = self;
         let failures = counts.as_ref().map(|counts| counts.failures);
         let pending_evictions = counts.map(|counts| counts.pending as u64);

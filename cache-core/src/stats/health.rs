@@ -1,10 +1,13 @@
 //! The health of a cache as plain data, for [`Cache::health`](crate::engine::Cache::health).
 
 mod moment;
+mod outages;
 mod plain;
 mod show;
 
 pub(crate) use moment::WallTimestamp;
+pub(crate) use outages::OutageLog;
+pub use outages::{Outage, OutagePart};
 
 use std::time::{Duration, SystemTime};
 

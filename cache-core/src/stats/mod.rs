@@ -25,8 +25,10 @@ mod written;
 pub(crate) use counters::{Counters, Tally};
 pub(crate) use failure::log_failure;
 pub(crate) use functions::Function;
-pub(crate) use health::WallTimestamp;
-pub use health::{BusHealth, Health, LastError, MemoryHealth, RemoteHealth, Since, Status};
+pub use health::{
+    BusHealth, Health, LastError, MemoryHealth, Outage, OutagePart, RemoteHealth, Since, Status,
+};
+pub(crate) use health::{OutageLog, WallTimestamp};
 pub use histogram::LatencyStats;
 pub use signal::{CacheEvent, CacheListener, RemovalCause};
 pub(crate) use signal::{Change, Signals};
