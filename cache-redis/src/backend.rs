@@ -14,7 +14,7 @@ use cache_core::{
     GENERATION_TTL, Leases, Message, MessageHandler, Pattern, ReadRequest, RemoveOutcome, SERIES,
     ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
-use redis::{Value, cmd};
+use redis::{Cmd, Value};
 
 use crate::Redis;
 use crate::bus;
@@ -23,7 +23,7 @@ use crate::connection::{Failure, OnBreak, Reply, Request};
 use crate::kept::FAR;
 use crate::replay::What;
 use crate::scripts::{BUMP, Call, GENERATIONS, PROLONG, READ, REPLACE};
-use crate::values::{ABSENT, bytes, command, count, last_byte, number, read, reads};
+use crate::values::{ABSENT, bytes, command, count, last, last_byte, number, read, reads};
 
 /// How a generation is incremented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,11 +76,7 @@ impl Backend for Redis {
             let ReadRequest { keys, most, generations, keep } = read;
             let key = match keys {
                 [key] if self.is_one_request(generations.len()) => *key,
-                _ => {
-                    let known = self.generations(generations, keep);
-                    let (known, values) = tokio::join!(known, self.get_many(keys, most));
-                    return Ok((known?, values?));
-                }
+                _ => return Box::pin(self.read_many(read)).await,
             };
             self.connection().asks_for(1, most);
             let known = Request::read(key, command("MGET", generations));
@@ -270,6 +266,16 @@ impl Redis {
         (1..=CHUNK).contains(&generations) && self.connection().cluster().is_none()
     }
 
+    /// Generations and values in separate requests at the same time.
+    async fn read_many(
+        &self,
+        ReadRequest { keys, most, generations, keep }: ReadRequest<'_>,
+    ) -> Result<(Vec<u64>, Vec<Option<StoredValue>>), BackendError> {
+        let known = self.generations(generations, keep);
+        let (known, values) = tokio::join!(known, self.get_many(keys, most));
+        Ok((known?, values?))
+    }
+
     async fn get_by_script(
         &self,
         keys: &[&str],
@@ -341,7 +347,7 @@ impl Redis {
             keys.iter().zip(&found).filter_map(|(key, it)| it.is_none().then_some(*key)).collect();
         if !missing.is_empty() {
             let asked = Instant::now();
-            let minted = self.minted(&missing, keep).await?;
+            let minted = Box::pin(self.minted(&missing, keep)).await?;
             let new: Vec<_> = missing.iter().copied().zip(minted.iter().copied()).collect();
             self.inner.kept.note(asked + keep.min(FAR), &new);
             let mut minted = minted.into_iter();
@@ -378,7 +384,7 @@ impl Redis {
             _ if left == ABSENT => Ok(None),
             // Either the value is empty, or it was removed between the two commands.
             Value::BulkString(bytes) if bytes.is_empty() => {
-                let found = self.get_by_script(&[key], most).await.pop();
+                let found = Box::pin(self.get_by_script(&[key], most)).await.pop();
                 found.unwrap_or_else(|| Err(self.unexpected("get")))
             }
             _ => read(left, value).map(Some).ok_or_else(|| self.unexpected("get")),
@@ -421,8 +427,8 @@ impl Redis {
 /// other order could make an old value look new; on a cluster, a redirection could cause it, so a
 /// cluster gets the script.
 fn one_value(key: &str, most: usize) -> [Request; 2] {
-    let mut value = cmd("GETRANGE");
-    value.arg(key).arg(0).arg(&last_byte(most)[..]);
+    let mut value = Cmd::with_capacity(4, key.len() + 24);
+    value.arg("GETRANGE").arg(key).arg(0).arg(last(most));
     [Request::read(key, command("PTTL", &[key])), Request::read(key, value)]
 }
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::StoredValue;
-use redis::{Cmd, Value, cmd};
+use redis::{Cmd, Value};
 
 pub(crate) fn command(name: &str, keys: &[&str]) -> Cmd {
-    let mut command = cmd(name);
+    let length = keys.iter().map(|key| key.len()).sum::<usize>();
+    let mut command = Cmd::with_capacity(1 + keys.len(), name.len() + length);
+    command.arg(name);
     for key in keys {
         command.arg(key);
     }
@@ -21,10 +23,15 @@ pub(crate) fn bytes(value: Value) -> Option<Bytes> {
     }
 }
 
-/// The argument by which a script reads one byte more than `most` of a value.
-pub(crate) fn last_byte(most: usize) -> Bytes {
+/// The last position, if one byte more than `most` is read of a value.
+pub(crate) fn last(most: usize) -> usize {
     // Redis has no longer values.
-    most.min(1 << 40).to_string().into()
+    most.min(1 << 40)
+}
+
+/// [`last`] as the argument of a script.
+pub(crate) fn last_byte(most: usize) -> Bytes {
+    last(most).to_string().into()
 }
 
 /// Decodes the reply of a read script over `count` keys: for each key that exists its position

@@ -144,9 +144,26 @@ impl Connection {
         requests: Vec<Request>,
         replays: bool,
     ) -> Result<Vec<Reply>, BackendError> {
-        let shared = Arc::clone(&self.shared);
-        let running = async move { shared.run(on_break, requests, replays).await };
-        self.on_runtime(operation, running).await
+        let runs = match self.is_on_runtime() {
+            true => self.shared.run(on_break, requests, replays).await,
+            false => {
+                let shared = Arc::clone(&self.shared);
+                let running = async move { shared.run(on_break, requests, replays).await };
+                return Box::pin(self.on_runtime(operation, running)).await;
+            }
+        };
+        runs.map_err(|fault| fault.of(operation))
+    }
+
+    /// Whether the caller is on a runtime. Callers without one use the first such runtime.
+    fn is_on_runtime(&self) -> bool {
+        match Handle::try_current() {
+            Ok(current) => {
+                self.shared.home.get_or_init(|| current);
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     /// Runs `work` on a runtime, where timers and sockets work: the caller's thread may have none.
@@ -211,7 +228,7 @@ impl Shared {
         let deadline = Deadline::after(self.config.limits.operation_timeout);
         let deadline = if replays { deadline } else { deadline.after_replays() };
         Ok(match &self.fleet {
-            Fleet::Single(pool) => pool.run(deadline, on_break, &requests).await,
+            Fleet::Single(pool) => pool.run(deadline, on_break, requests).await,
             Fleet::Cluster(cluster) => cluster.run(deadline, on_break, &requests).await,
         })
     }

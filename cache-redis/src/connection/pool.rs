@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use redis::{ErrorKind, ServerErrorKind, Value};
 
 use super::Takeovers;
-use super::request::{Deadline, Failure, OnBreak, Reply, Request, Route};
+use super::request::{Commands, Deadline, Failure, OnBreak, Reply, Request, Route};
 use super::source::Source;
 use super::supervisor::{Supervisor, is_demoted};
 use crate::config::{Endpoint, Limits};
@@ -72,15 +72,15 @@ impl Pool {
         &self,
         deadline: Deadline,
         on_break: OnBreak,
-        requests: &[Request],
+        requests: Vec<Request>,
     ) -> Vec<Reply> {
-        let mut replies: Vec<Reply> = Vec::with_capacity(requests.len());
-        let Some(first) = requests.first() else { return replies };
+        let Some(first) = requests.first() else { return Vec::new() };
         let supervisor = self.of(&first.route);
         if requests.len() > 1 && requests.iter().all(Request::is_read) {
             return together(supervisor, deadline, requests).await;
         }
-        for request in requests {
+        let mut replies: Vec<Reply> = Vec::with_capacity(requests.len());
+        for request in &requests {
             let reply = one(supervisor, deadline, on_break, request).await;
             let fault = match &reply {
                 Err(Failure::Fault(fault)) => Some(fault.clone()),
@@ -97,8 +97,12 @@ impl Pool {
 }
 
 /// Sends reads with one write to the connection.
-async fn together(supervisor: &Supervisor, deadline: Deadline, requests: &[Request]) -> Vec<Reply> {
-    let commands: Vec<Cmd> = requests.iter().map(|request| request.command(false)).collect();
+async fn together(
+    supervisor: &Supervisor,
+    deadline: Deadline,
+    requests: Vec<Request>,
+) -> Vec<Reply> {
+    let commands: Commands = requests.into_iter().map(Request::into_command).collect();
     let mut demoted = false;
     loop {
         match supervisor.exchange(deadline, OnBreak::Repeat, &commands).await {
@@ -112,7 +116,7 @@ async fn together(supervisor: &Supervisor, deadline: Deadline, requests: &[Reque
             Ok(answers) => {
                 return answers.into_iter().map(|answer| answer.map_err(Failure::Answer)).collect();
             }
-            Err(fault) => return vec![Err(Failure::Fault(fault)); requests.len()],
+            Err(fault) => return vec![Err(Failure::Fault(fault)); commands.len()],
         }
     }
 }
@@ -125,7 +129,7 @@ async fn one(
 ) -> Reply {
     let (mut in_full, mut demoted) = (false, false);
     loop {
-        let sent = [request.command(in_full)];
+        let sent = request.command(in_full).into();
         let mut answers =
             supervisor.exchange(deadline, on_break, &sent).await.map_err(Failure::Fault)?;
         match answers.pop().unwrap_or(Ok(Value::Nil)) {

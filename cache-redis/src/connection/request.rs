@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::time::Instant;
 
 use crate::errors::Fault;
@@ -85,11 +85,58 @@ impl Request {
         }
     }
 
+    /// Like [`command`](Self::command), for a request that is sent only once.
+    pub(crate) fn into_command(self) -> Cmd {
+        match self.what {
+            What::Command(command) => command,
+            What::Script(call) => call.by_digest(),
+        }
+    }
+
     /// Commands with the same effect, for a slot that is being moved: see [`Call::in_steps`].
     pub(crate) fn in_steps(&self) -> Option<Vec<Cmd>> {
         match &self.what {
             What::Command(_) => None,
             What::Script(call) => call.in_steps(),
+        }
+    }
+}
+
+/// The commands of one exchange. They are built once, even if they are sent again.
+pub(crate) enum Commands {
+    One(Cmd),
+    /// Sent with one write to the connection.
+    Together(Pipeline),
+}
+
+impl Commands {
+    /// The number of replies.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Together(commands) => commands.len(),
+        }
+    }
+}
+
+impl From<Cmd> for Commands {
+    fn from(command: Cmd) -> Self {
+        Self::One(command)
+    }
+}
+
+impl FromIterator<Cmd> for Commands {
+    fn from_iter<I: IntoIterator<Item = Cmd>>(commands: I) -> Self {
+        let mut commands = commands.into_iter();
+        match (commands.next(), commands.next()) {
+            (Some(only), None) => Self::One(only),
+            (first, second) => {
+                let mut together = Pipeline::with_capacity(commands.size_hint().0 + 2);
+                for command in first.into_iter().chain(second).chain(commands) {
+                    together.add_command(command);
+                }
+                Self::Together(together)
+            }
         }
     }
 }

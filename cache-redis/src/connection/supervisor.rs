@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value, cmd};
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value, cmd};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -26,7 +26,7 @@ use super::demotions::Demotions;
 use super::dialer::Wire;
 use super::half_open::Silence;
 use super::known::Opinion;
-use super::request::{Deadline, Node, OnBreak};
+use super::request::{Commands, Deadline, Node, OnBreak};
 use super::source::{Opened, Source};
 use super::trust::{SILENCE, Trust};
 use crate::config::{Endpoint, Limits};
@@ -153,21 +153,23 @@ impl Supervisor {
         &self,
         deadline: Deadline,
         on_break: OnBreak,
-        commands: &[Cmd],
+        commands: &Commands,
     ) -> Result<Answers, Fault> {
         let mut may_repeat = on_break == OnBreak::Repeat;
         loop {
             let shared = &self.shared;
-            let link = match timeout_at(deadline.at, Shared::link(shared)).await {
-                Ok(link) => link?,
-                Err(_) => return Err(Fault::still_connecting(&shared.endpoint)),
+            let link = match shared.ready() {
+                Some(link) => link,
+                // In a box, as every rare step, so that the future of each operation is small.
+                None => Box::pin(shared.connected(deadline)).await?,
             };
             if deadline.after_replays && !shared.takeovers.are_settled() {
-                shared.takeovers.settled(deadline, &shared.endpoint).await?;
+                Box::pin(shared.takeovers.settled(deadline, &shared.endpoint)).await?;
                 continue;
             }
             if on_break == OnBreak::Fail && link.silence.is_quiet() {
-                match shared.send(&link, deadline, &[cmd("PING")]).await {
+                let ping = cmd("PING").into();
+                match Box::pin(shared.send(&link, deadline, &ping)).await {
                     Err(fault) if fault.is_silence() => return Err(fault),
                     // The connection was discarded, so the next one is new.
                     Err(_) => continue,
@@ -190,7 +192,7 @@ impl Shared {
         self: &Arc<Self>,
         link: &Arc<Link>,
         deadline: Deadline,
-        commands: &[Cmd],
+        commands: &Commands,
     ) -> Result<Answers, Fault> {
         let mut pending = Pending::new(self, link);
         let Ok(answers) = timeout_at(deadline.at, send(link, commands)).await else {
@@ -203,7 +205,7 @@ impl Shared {
             Fault::operating(&error, &self.endpoint)
         })?;
         if let Some(chosen) = &link.chosen {
-            self.believe(link, chosen, deadline).await?;
+            Box::pin(self.believe(link, chosen, deadline)).await?;
         }
         let errors = || answers.iter().filter_map(|answer| answer.as_ref().err());
         if errors().any(is_demoted) {
@@ -246,10 +248,26 @@ impl Shared {
         if trust.is_over() { Err(Fault::replaced(&self.endpoint)) } else { Ok(()) }
     }
 
+    /// The connection, if there is one.
+    fn ready(&self) -> Option<Arc<Link>> {
+        match &*self.phase.borrow() {
+            Phase::Ready(link) => Some(Arc::clone(link)),
+            _ => None,
+        }
+    }
+
+    /// Like [`link`](Self::link), for an operation.
+    async fn connected(self: &Arc<Self>, deadline: Deadline) -> Result<Arc<Link>, Fault> {
+        match timeout_at(deadline.at, self.link()).await {
+            Ok(link) => link,
+            Err(_) => Err(Fault::still_connecting(&self.endpoint)),
+        }
+    }
+
     /// The connection; opens one if there is none and an attempt is due.
     async fn link(self: &Arc<Self>) -> Result<Arc<Link>, Fault> {
-        if let Phase::Ready(link) = &*self.phase.borrow() {
-            return Ok(Arc::clone(link));
+        if let Some(link) = self.ready() {
+            return Ok(link);
         }
         let mut changes = self.phase.subscribe();
         loop {
@@ -352,20 +370,20 @@ impl Shared {
 }
 
 /// Sends the commands; an error if the connection broke before all replies arrived.
-async fn send(link: &Link, commands: &[Cmd]) -> Result<Answers, RedisError> {
+async fn send(link: &Link, commands: &Commands) -> Result<Answers, RedisError> {
     let mut connection = MultiplexedConnection::clone(&link.wire);
-    if let [command] = commands {
-        let answer = connection.send_packed_command(command).await;
-        return match answer.and_then(Value::extract_error) {
-            Err(error) if !is_answer(&error) => Err(error),
-            answer => Ok(vec![answer]),
-        };
-    }
-    let mut together = Pipeline::with_capacity(commands.len());
-    for command in commands {
-        together.add_command(command.clone());
-    }
-    let answers = connection.send_packed_commands(&together, 0, commands.len()).await?;
+    let answers = match commands {
+        Commands::One(command) => {
+            let answer = connection.send_packed_command(command).await;
+            return match answer.and_then(Value::extract_error) {
+                Err(error) if !is_answer(&error) => Err(error),
+                answer => Ok(vec![answer]),
+            };
+        }
+        Commands::Together(together) => {
+            connection.send_packed_commands(together, 0, together.len()).await?
+        }
+    };
     if answers.len() != commands.len() {
         return Err((ErrorKind::Parse, "as many answers as commands were expected").into());
     }

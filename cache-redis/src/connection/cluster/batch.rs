@@ -189,7 +189,7 @@ impl Cluster {
         let commands: Vec<Vec<Cmd>> = items.iter().map(|item| item.commands()).collect();
         let mut commands = commands.into_iter().peekable();
         while commands.peek().is_some() {
-            let (mut chunk, mut spans, mut bytes) = (Vec::new(), Vec::new(), 0);
+            let (mut chunk, mut spans, mut bytes) = (Vec::<Cmd>::new(), Vec::new(), 0);
             while let Some(next) = commands.next_if(|next| {
                 bytes += next.iter().map(size).sum::<usize>();
                 chunk.is_empty() || (chunk.len() < CHUNK && bytes <= CHUNK_BYTES)
@@ -197,7 +197,7 @@ impl Cluster {
                 spans.push(next.len());
                 chunk.extend(next);
             }
-            match way.exchange(deadline, on_break, &chunk).await {
+            match way.exchange(deadline, on_break, &chunk.into_iter().collect()).await {
                 Ok(answers) => {
                     let mut answers = answers.into_iter();
                     // `ASKING` has a reply, too; the last reply of a span belongs to the request.

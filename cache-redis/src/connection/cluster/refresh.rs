@@ -109,6 +109,7 @@ impl Cluster {
                     ask.arg(question);
                     ask
                 });
+                let questions = questions.into_iter().collect();
                 let way = pool.of(&Route::Any);
                 let deadline = Deadline::after(PATIENCE);
                 let answers = way.exchange(deadline, OnBreak::Repeat, &questions).await;
