@@ -14,16 +14,17 @@ use cache_core::{
     GENERATION_TTL, Leases, Message, MessageHandler, Pattern, ReadRequest, RemoveOutcome, SERIES,
     ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
-use redis::{Cmd, Value};
+use redis::Value;
 
 use crate::Redis;
 use crate::bus;
 use crate::changes::{CHUNK, expiry, with_leases};
 use crate::connection::{Failure, OnBreak, Reply, Request};
 use crate::kept::FAR;
+use crate::reads::Replies;
 use crate::replay::What;
 use crate::scripts::{BUMP, Call, GENERATIONS, PROLONG, READ, REPLACE};
-use crate::values::{ABSENT, bytes, command, count, last, last_byte, number, read, reads};
+use crate::values::{ABSENT, bytes, command, count, last_byte, number, read, reads};
 
 /// How a generation is incremented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,16 +79,10 @@ impl Backend for Redis {
                 [key] if self.is_one_request(generations.len()) => *key,
                 _ => return Box::pin(self.read_many(read)).await,
             };
-            self.connection().asks_for(1, most);
-            let known = Request::read(key, command("MGET", generations));
-            let [left, value] = one_value(key, most);
-            let replies = self.run("get", OnBreak::Repeat, vec![known, left, value]).await?;
-            let Ok([known, left, value]) = <[Reply; 3]>::try_from(replies) else {
-                return Err(self.unexpected("get"));
-            };
-            let found = self.known(generations.len(), vec![known])?;
+            let Replies { generations: known, left, value } =
+                self.read_one(key, most, generations).await?;
             let value = self.single((key, most), left, value).await?;
-            Ok((self.whole(generations, found, keep).await?, vec![value]))
+            Ok((self.whole(generations, known, keep).await?, vec![value]))
         })
     }
 
@@ -318,7 +313,11 @@ impl Redis {
     }
 
     /// Decodes the replies to reads of `count` generations.
-    fn known(&self, count: usize, replies: Vec<Reply>) -> Result<Vec<Option<u64>>, BackendError> {
+    pub(crate) fn known(
+        &self,
+        count: usize,
+        replies: Vec<Reply>,
+    ) -> Result<Vec<Option<u64>>, BackendError> {
         let mut found = Vec::with_capacity(count);
         for reply in replies {
             match reply {
@@ -358,16 +357,11 @@ impl Redis {
     }
 
     async fn get_one(&self, key: &str, most: usize) -> Result<Option<StoredValue>, BackendError> {
-        self.connection().asks_for(1, most);
-        let requests = one_value(key, most).into();
-        let replies = self.run("get", OnBreak::Repeat, requests).await?;
-        let Ok([left, value]) = <[Reply; 2]>::try_from(replies) else {
-            return Err(self.unexpected("get"));
-        };
+        let Replies { left, value, .. } = self.read_one(key, most, &[]).await?;
         self.single((key, most), left, value).await
     }
 
-    /// Decodes the replies to [`one_value`].
+    /// Decodes the replies to [`read_one`](Self::read_one).
     async fn single(
         &self,
         (key, most): (&str, usize),
@@ -418,18 +412,6 @@ impl Redis {
         let reply = self.call("bump", bump).await?;
         number(reply).ok_or_else(|| self.unexpected("bump"))
     }
-}
-
-/// Reads one value without a script, which would cost the server ten times as much.
-///
-/// The remaining time comes first. If the value is replaced between the two, the time is that of the
-/// old value: the reader may take the new value to be older than it is, and asks again earlier. The
-/// other order could make an old value look new; on a cluster, a redirection could cause it, so a
-/// cluster gets the script.
-fn one_value(key: &str, most: usize) -> [Request; 2] {
-    let mut value = Cmd::with_capacity(4, key.len() + 24);
-    value.arg("GETRANGE").arg(key).arg(0).arg(last(most));
-    [Request::read(key, command("PTTL", &[key])), Request::read(key, value)]
 }
 
 /// Parses a generation as the scripts do. Any other value is foreign.

@@ -51,6 +51,7 @@ mod kept;
 mod keys;
 mod leases;
 mod masters;
+mod reads;
 mod replay;
 mod scan;
 mod scripts;

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::connection::{Connection, Failure, OnBreak, Reply, Request};
 use crate::errors::Fault;
 use crate::kept::Kept;
+use crate::reads::Reads;
 use crate::replay::{Recent, What, replay_after_failovers};
 use crate::scripts::Call;
 
@@ -24,7 +25,7 @@ use crate::scripts::Call;
 pub struct Redis {
     pub(crate) inner: Arc<Inner>,
     /// Whether this clone replays evictions. Other operations wait for the replay.
-    replays: bool,
+    pub(crate) replays: bool,
 }
 
 pub(crate) struct Inner {
@@ -32,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) sender: Arc<bus::Sender>,
     recent: Recent,
     pub(crate) kept: Kept,
+    pub(crate) reads: Box<[Reads]>,
 }
 
 impl Redis {
@@ -93,7 +95,8 @@ impl Redis {
         let connection = Connection::new(config).map_err(|fault| fault.of("lazy"))?;
         let sender = Arc::new(bus::Sender::new());
         let (recent, kept) = (Recent::default(), Kept::default());
-        let inner = Arc::new(Inner { connection, sender, recent, kept });
+        let reads = Reads::over(connection.config().limits.connections);
+        let inner = Arc::new(Inner { connection, sender, recent, kept, reads });
         Ok(Self { inner, replays: false })
     }
 

@@ -32,6 +32,7 @@ use tokio::sync::watch;
 
 use crate::config::{Config, Endpoint, Target};
 use crate::errors::Fault;
+use crate::keys::slot;
 
 pub(crate) use backoff::{LONGEST, LONGEST_OF_MANY, backoff, jitter, random};
 pub(crate) use cluster::{Cluster, Pass};
@@ -90,6 +91,12 @@ impl Connection {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.shared.config.endpoint
+    }
+
+    /// Which of the connections to one server the requests for `key` use.
+    pub(crate) fn number_of(&self, key: &str) -> usize {
+        let connections = self.config().limits.connections;
+        pool::number(slot(key.as_bytes()), connections)
     }
 
     /// The cluster, if there is one. A request to a cluster must use one key only.

@@ -59,11 +59,12 @@ impl Pool {
 
     /// All requests for one key use the same connection, so they cannot overtake each other.
     pub(super) fn of(&self, route: &Route) -> &Supervisor {
+        let connections = self.supervisors.len();
         let number = match route {
-            Route::Slot(slot) => usize::from(*slot),
-            _ => self.next.fetch_add(1, Ordering::Relaxed),
+            Route::Slot(slot) => number(*slot, connections),
+            _ => self.next.fetch_add(1, Ordering::Relaxed) % connections,
         };
-        &self.supervisors[number % self.supervisors.len()]
+        &self.supervisors[number]
     }
 
     /// Sends the requests one after the other. If one gets no reply, the rest are not sent. Reads go
@@ -94,6 +95,11 @@ impl Pool {
         }
         replies
     }
+}
+
+/// Which of so many connections the keys of a slot use.
+pub(super) fn number(slot: u16, connections: usize) -> usize {
+    usize::from(slot) % connections.max(1)
 }
 
 /// Sends reads with one write to the connection.

@@ -53,6 +53,11 @@ impl Request {
         Self { is_read: true, ..Self::of(key, command) }
     }
 
+    /// A command for the server of this request, which changes nothing.
+    pub(crate) fn beside(&self, command: Cmd) -> Self {
+        Self { is_read: true, ..Self::routed(self.route.clone(), command) }
+    }
+
     /// A command that every server can answer.
     pub(crate) fn anywhere(command: Cmd) -> Self {
         Self::routed(Route::Any, command)
