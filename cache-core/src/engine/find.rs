@@ -127,7 +127,7 @@ impl ReadContext {
             lead.restamp(ticket);
             return RemoteLookup::Missing(Miss::default());
         }
-        boxed(|| self.find_remotely(codec, lead, ticket, purpose)).await
+        self.find_remotely(codec, lead, ticket, purpose).await
     }
 
     /// Lands the flight with an entry, if it has the right type.

@@ -13,7 +13,7 @@ use super::scope;
 use super::site::{Site, tell_types};
 use super::table::Seat;
 use crate::backend::VERSION_LEN;
-use crate::base::{BackendError, CacheValue, Cached, Policy, Source, Timestamp, millis};
+use crate::base::{BackendError, CacheValue, Cached, Policy, Source, Timestamp, boxed, millis};
 use crate::codec;
 use crate::codec::{Coder, Foreign};
 use crate::entry::{EntryHeader, Erased, Freshness, Lifetime, Stored, ValueType};
@@ -44,6 +44,21 @@ pub(crate) struct Found {
     pub(crate) mark: Option<[u8; VERSION_LEN]>,
     /// The found bytes are too short for a mark, so they are not a value.
     pub(crate) unmarked: bool,
+}
+
+/// The tags whose generations are known from the store, when a value is decoded.
+struct Known<'a> {
+    tags: &'a [&'a str],
+    /// The generation of the namespace.
+    space: u64,
+    /// What this process knew before it asked for the generations; `None` if the tags are those of the ticket.
+    before: Option<TagSnapshot>,
+}
+
+enum Decoded {
+    Done(Found),
+    /// The value has these tags, and the generations of some are not known.
+    Unknown(Vec<String>),
 }
 
 /// The source of a served entry, from its freshness.
@@ -289,8 +304,9 @@ impl Engine {
         let key = request.key.as_str();
         let tags: Vec<&str> = request.tags().collect();
         let keep = request.keeps_generations();
+        // Rare steps are in boxes, so that the future of each read is small.
         let together = match seat {
-            Some(seat) => seat.read(key, &tags, keep).await,
+            Some(seat) => boxed(|| seat.read(key, &tags, keep)).await,
             None => None,
         };
         let found = match together {
@@ -300,12 +316,23 @@ impl Engine {
         let found = found.inspect_err(|_| self.counters.of(request.site).remote_errors())?;
         ticket.stamp(found.space, &found.tags);
         let found = match found.value {
-            Some(value) => self.decode(request, codec, ticket, &value, &tags, found.space).await?,
+            Some(value) => {
+                let known = Known { tags: &tags, space: found.space, before: None };
+                match self.decode(request, codec, ticket, &value, known) {
+                    Decoded::Done(found) => found,
+                    Decoded::Unknown(names) => {
+                        let (ticket, space) = (&*ticket, found.space);
+                        let value = &value;
+                        boxed(|| self.decode_after((request, codec), ticket, value, names, space))
+                            .await?
+                    }
+                }
+            }
             None => Found::default(),
         };
         if found.entry.is_none() && remote.trusts_tags() {
             // A load may follow, whose value is stored under the fleet's current generations.
-            self.stamp_remotely(request, ticket, seat).await;
+            boxed(|| self.stamp_remotely(request, ticket, seat)).await;
         }
         Ok(found)
     }
@@ -320,20 +347,49 @@ impl Engine {
         value: &Arrived,
     ) -> Result<Found, BackendError> {
         let tags: Vec<&str> = request.tags().collect();
-        self.decode(request, codec, ticket, value, &tags, ticket.stamps.space).await
+        let space = ticket.stamps.space;
+        match self.decode(request, codec, ticket, value, Known { tags: &tags, space, before: None })
+        {
+            Decoded::Done(found) => Ok(found),
+            Decoded::Unknown(names) => {
+                self.decode_after((request, codec), ticket, value, names, space).await
+            }
+        }
+    }
+
+    /// Decodes a value that was written under other tags (by an older version of the function, or by another one): their
+    /// generations must be read from the store.
+    async fn decode_after(
+        &self,
+        (request, codec): (&Request, Coder),
+        ticket: &Ticket,
+        value: &Arrived,
+        names: Vec<String>,
+        space: u64,
+    ) -> Result<Found, BackendError> {
+        let Some(remote) = &self.remote else { return Ok(Found::default()) };
+        let tags: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Before the generations are read: an eviction by this process during the request must show even if the answer is
+        // older.
+        let before = Some(self.generations.stamp(tags.iter().copied()));
+        remote.learn(&tags, request.keeps_generations(), &self.generations).await?;
+        match self.decode(request, codec, ticket, value, Known { tags: &tags, space, before }) {
+            Decoded::Done(found) => Ok(found),
+            // The same bytes have the same tags.
+            Decoded::Unknown(_) => Ok(Found::default()),
+        }
     }
 
     /// The entry in `value`, if it is intact, has the right type, carries the request's tags, and is neither
-    /// expired nor evicted. `known` are the tags whose generations were just read.
-    pub(crate) async fn decode(
+    /// expired nor evicted.
+    fn decode(
         &self,
         request: &Request,
         codec: Coder,
         ticket: &Ticket,
         value: &Arrived,
-        known: &[&str],
-        space: u64,
-    ) -> Result<Found, BackendError> {
+        known: Known<'_>,
+    ) -> Decoded {
         let bytes = &value.read.value[..];
         // A value that is too long was cut, so its mark is missing.
         let is_whole = bytes.len() <= self.wire.most();
@@ -345,37 +401,33 @@ impl Engine {
             Ok(opened) => opened,
             Err(foreign) => {
                 self.misread(request, foreign);
-                return Ok(nothing);
+                return Decoded::Done(nothing);
             }
         };
         let envelope = &opened.envelope;
         let names: Vec<&str> = envelope.tags.iter().map(|(name, _)| name.as_str()).collect();
-        // Before the generations are read: an eviction by this process since the ticket, or during the
-        // request, must show even if the answer is older.
-        let stamps = self.generations.stamp(names.iter().copied());
+        let Known { tags, space, before } = known;
+        let same = before.is_none() && names == tags;
+        let stamps = before.unwrap_or_else(|| self.generations.stamp(names.iter().copied()));
         if !self.generations.unmoved(&ticket.stamps) {
-            return Ok(nothing);
+            return Decoded::Done(nothing);
         }
-        if let Some(remote) =
-            self.remote.as_ref().filter(|_| !names.iter().all(|name| known.contains(name)))
-        {
-            // Written under other tags (by an older version of the function, or by another one): their
-            // generations must be read from the store.
-            remote.learn(&names, request.keeps_generations(), &self.generations).await?;
+        if !names.iter().all(|name| tags.contains(name)) {
+            return Decoded::Unknown(names.into_iter().map(str::to_owned).collect());
         }
-        let stamps = stamps_of(stamps, envelope, ticket, names == known);
-        let Some(life) = self.life_of(envelope, value) else { return Ok(nothing) };
+        let stamps = stamps_of(stamps, envelope, ticket, same);
+        let Some(life) = self.life_of(envelope, value) else { return Decoded::Done(nothing) };
         let read = self.clock.now();
         let (life, stamps) = match self.generations.since_outdated(&stamps) {
             Some(since) => (life.outdated(read), since),
             None if envelope.space == space && self.generations.current(&stamps) => (life, stamps),
-            None => return Ok(nothing),
+            None => return Decoded::Done(nothing),
         };
         let usable = read < life.keep_until
             && request.declared().are_carried_by(&stamps)
             && !scope::hides(self, request, &stamps);
         if !usable {
-            return Ok(nothing);
+            return Decoded::Done(nothing);
         }
         let life = life.confirmed_for(self.memory_ttl(&request.policy), read);
         let frame = EntryHeader { life, stamps, key: request.key.as_str().into(), read };
@@ -384,7 +436,7 @@ impl Engine {
             Some(entry) => self.learn_weight(entry.any().type_id(), request),
             None => self.misread(request, Foreign::Damaged),
         }
-        Ok(Found { entry, mark, unmarked })
+        Decoded::Done(Found { entry, mark, unmarked })
     }
 
     /// Reports that memory has a value of the type `found` where another type was requested.

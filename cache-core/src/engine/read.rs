@@ -1,5 +1,6 @@
 //! The steps of a read: look, join or lead, ask the remote tier, and let the caller load.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use super::answer::{Answer, Fault, Hit, Step, made};
@@ -230,10 +231,17 @@ impl ReadContext {
         mut patience: Timeouts,
     ) -> Step {
         let purpose = ReadPurpose::Answer { stale: self.may_refresh() };
-        let find = boxed(|| self.find_there(codec, &mut leader, &mut ticket, purpose));
-        let found = match self.patiently(find, &mut patience).await {
-            Ok(found) => found,
-            Err(instead) => return Step::Answer(instead),
+        let found = {
+            // Pinned, not boxed: the hit of a cache without memory comes along here.
+            let mut find = pin!(self.find_there(codec, &mut leader, &mut ticket, purpose));
+            let found = match patience.is_bounded() {
+                true => boxed(|| self.patiently(find, &mut patience)).await,
+                false => Ok(find.as_mut().await),
+            };
+            match found {
+                Ok(found) => found,
+                Err(instead) => return Step::Answer(instead),
+            }
         };
         match found {
             RemoteLookup::Hit(hit) => Step::hit(hit),
@@ -244,7 +252,7 @@ impl ReadContext {
             RemoteLookup::Missing(missing) => {
                 let purpose = ReadPurpose::Answer { stale: false };
                 let opening = Opening { leader, ticket, missing, purpose };
-                self.open(opening, patience).await
+                boxed(|| self.open(opening, patience)).await
             }
         }
     }

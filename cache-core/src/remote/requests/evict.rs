@@ -159,7 +159,7 @@ impl Remote {
     ) -> Result<u64, BackendError> {
         let place = match eviction {
             Selection::Tag(tag) => self.tag_key(tag),
-            Selection::All => self.space_key(),
+            Selection::All => self.space_key.clone(),
             Selection::Keys(_) | Selection::Pattern(_) => return Ok(0),
         };
         let generation = match strength {

@@ -31,6 +31,8 @@ use crate::tags::Generations;
 pub(crate) struct Remote {
     backend: Arc<dyn Backend>,
     namespace: String,
+    /// The key of the generation of the namespace. A namespace has no `~`, so no value has such a key.
+    space_key: String,
     /// Identifies this cache among the caches of the namespace.
     instance: u64,
     pending: PendingEvictions,
@@ -74,6 +76,7 @@ impl Remote {
         Self {
             backend,
             namespace: namespace.to_owned(),
+            space_key: [namespace, "~space"].concat(),
             instance,
             pending: PendingEvictions::default(),
             breaker: Breaker::new(clock.clone()),
@@ -132,16 +135,12 @@ impl Remote {
 
     /// The key of a value. A namespace has no `:`, so no two namespaces share a key.
     fn value_key(&self, key: &str) -> String {
-        format!("{}:{key}", self.namespace)
+        [&self.namespace, ":", key].concat()
     }
 
     /// The key of a generation. A namespace has no `~`, so no value has such a key.
     fn tag_key(&self, tag: &str) -> String {
-        format!("{}~tag:{tag}", self.namespace)
-    }
-
-    fn space_key(&self) -> String {
-        format!("{}~space", self.namespace)
+        [&self.namespace, "~tag:", tag].concat()
     }
 
     pub(crate) fn channel(&self) -> String {
@@ -211,7 +210,11 @@ impl Remote {
         affected: Affected<'_>,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, BackendError> {
-        let result = match self.settled(affected).await {
+        let settled = match self.settled_now(affected) {
+            Some(settled) => settled,
+            None => Box::pin(self.settled(affected)).await,
+        };
+        let result = match settled {
             Ok(()) => self.tried(operation).await,
             Err(error) => Err(error),
         };

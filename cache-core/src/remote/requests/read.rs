@@ -1,5 +1,6 @@
 //! Reads values together with the generations by which they are judged.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,8 +62,8 @@ impl Remote {
         keep: Duration,
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        let places = self.generation_keys(tags);
-        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let places = self.tag_keys(tags);
+        let places = self.generation_keys(&places);
         let asking = async {
             let found = self.backend.generations(&places, keep.max(GENERATION_TTL)).await?;
             Ok((found, ()))
@@ -70,10 +71,16 @@ impl Remote {
         Ok(self.learned(tags, generations, asking).await?.0)
     }
 
-    /// The keys of the generations of the namespace and of `tags`.
-    fn generation_keys(&self, tags: &[&str]) -> Vec<String> {
-        let tags = tags.iter().map(|tag| self.tag_key(tag));
-        std::iter::once(self.space_key()).chain(tags).collect()
+    fn tag_keys(&self, tags: &[&str]) -> Vec<String> {
+        tags.iter().map(|tag| self.tag_key(tag)).collect()
+    }
+
+    /// The keys of the generations of the namespace and of tags.
+    fn generation_keys<'a>(&'a self, tags: &'a [String]) -> Vec<&'a str> {
+        let mut keys = Vec::with_capacity(1 + tags.len());
+        keys.push(self.space_key.as_str());
+        keys.extend(tags.iter().map(String::as_str));
+        keys
     }
 
     /// Records the generations that `asking` brings: those of the namespace and of `tags`.
@@ -83,14 +90,19 @@ impl Remote {
         generations: &Generations,
         asking: impl Future<Output = Result<(Vec<u64>, T), BackendError>>,
     ) -> Result<(Found, T), BackendError> {
-        let asked = generations.asking(tags, self.clock.now(), self.pending.changes());
+        // Without trust, nobody wants to know when the generations were asked for.
+        let asked = self
+            .trusts_tags()
+            .then(|| generations.asking(tags, self.clock.now(), self.pending.changes()));
         let (found, beside) = asking.await?;
         let (space, found) = found.split_first().map_or((0, Vec::new()), |(s, t)| (*s, t.to_vec()));
         generations.learn_space(space);
         for (tag, generation) in tags.iter().zip(&found) {
             generations.learn_tag(tag, *generation);
         }
-        generations.answered(tags, &asked);
+        if let Some(asked) = asked {
+            generations.answered(tags, &asked);
+        }
         Ok((Found { value: None, space, tags: found }, beside))
     }
 
@@ -131,15 +143,16 @@ impl Remote {
         keep: Duration,
         generations: &Generations,
     ) -> Result<Found, BackendError> {
-        self.guarded(Affected::Keys(&[key]), async {
+        // Pinned here: each function that takes a future has room for it twice.
+        let reading = pin!(async {
             let place = self.value_key(key);
             let keys = [place.as_str()];
             let asked = self.clock.now();
             let (mut found, read) = match self.trusted(tags, generations) {
                 Some(trusted) => (trusted, self.backend.get_many(&keys, self.most).await?),
                 None => {
-                    let places = self.generation_keys(tags);
-                    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+                    let places = self.tag_keys(tags);
+                    let places = self.generation_keys(&places);
                     let keep = keep.max(GENERATION_TTL);
                     let most = self.most;
                     let read = ReadRequest { keys: &keys, most, generations: &places, keep };
@@ -149,8 +162,8 @@ impl Remote {
             let read = read.into_iter().next().flatten();
             found.value = read.map(|read| Arrived { read, asked });
             Ok(found)
-        })
-        .await
+        });
+        self.guarded(Affected::Keys(&[key]), reading).await
     }
 
     /// Like [`read`](Self::read), for many keys: one request for all values, and one for the generations of

@@ -43,17 +43,22 @@ impl Remote {
         }
     }
 
+    /// The same as [`settled`](Self::settled), if no pending eviction must be tried.
+    pub(super) fn settled_now(&self, affected: Affected<'_>) -> Option<Result<(), BackendError>> {
+        // Before the list is read: while the breaker is open, a caller pays nothing for pending evictions.
+        if !self.breaker.may_admit() {
+            return Some(Err(self.left_alone()));
+        }
+        (!self.pending.blocks(affected)).then_some(Ok(()))
+    }
+
     /// Tries the pending evictions; an error if an operation may still be affected.
     pub(super) async fn settled(
         self: &Arc<Self>,
         affected: Affected<'_>,
     ) -> Result<(), BackendError> {
-        // Before the list is read: while the breaker is open, a caller pays nothing for pending evictions.
-        if !self.breaker.may_admit() {
-            return Err(self.left_alone());
-        }
-        if !self.pending.blocks(affected) {
-            return Ok(());
+        if let Some(settled) = self.settled_now(affected) {
+            return settled;
         }
         if self.pending.is_left_to_the_retry_task(affected) {
             self.pending.wake_retry_task();

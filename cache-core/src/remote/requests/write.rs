@@ -81,7 +81,7 @@ impl Remote {
     /// The generations on which an entry depends, by their keys.
     pub(crate) fn depends(&self, envelope: &Envelope) -> Vec<(String, u64)> {
         let tags = envelope.tags.iter().map(|(tag, seen)| (self.tag_key(tag), *seen));
-        std::iter::once((self.space_key(), envelope.space)).chain(tags).collect()
+        std::iter::once((self.space_key.clone(), envelope.space)).chain(tags).collect()
     }
 
     /// Keeps generations as long as the entry that depends on them. If that fails, the entry becomes a miss
