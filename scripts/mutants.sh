@@ -189,7 +189,7 @@ mutant generation-own-space $generation 's/self\.moved\.fetch_add\(strength\.cou
 mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
 mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found\.tags\);//'
 mutant generation-of-what-was-pending $remote/evict.rs 's/=> self\.generations\.learn_tag\(tag, generation\),/=> drop(tag),/' 's/_ => self\.generations\.learn_space\(generation\),/_ => {}/'
-mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Ok\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
+mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Decoded::Done\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
 mutant generation-for-a-put $put 's/self\.stamp_writes\(&mut begun\)\.await;/let _ = \&mut begun;/'
 
 # Trust in generations.
@@ -238,7 +238,7 @@ mutant bus-second-look-is-verified $lookup 's/if !self\.generations\.is_linked\(
 mutant bus-without-memory $bus 's/let Some\(remote\) = &self\.remote else/let Some(remote) = self.remote.as_ref().filter(|_| self.memory.is_some()) else/'
 
 # Pending evictions.
-mutant pending-before-use $remote/settle.rs 's/if !self\.pending\.blocks\(affected\) \{/if true {/'
+mutant pending-before-use $remote/settle.rs 's/\(!self\.pending\.blocks\(affected\)\)\.then_some\(Ok\(\(\)\)\)/Some(Ok(()))/'
 mutant outage-hit-does-not-ask $lookup 's/if self\.can_verify_nothing\(now\) =>/if { let _ = Self::can_verify_nothing; false } =>/'
 mutant outage-hit-asks-if-nobody-probes $core/remote/breaker.rs 's/now < until\.after\(grace\)/{ let _ = (now, until, grace); true }/'
 mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed\(\) \{/if false {/'
