@@ -203,7 +203,9 @@ mutant key-refusal-outlives-a-direction $core/call/target.rs 's/self\.cache = ca
 mutant key-after-the-first-poll $core/call/load.rs 's/match self\.begun\.as_deref\(\) \{/match None::<\&Begun<S>> {/'
 mutant key-refused-is-no-hit $core/call/head.rs 's/!directed && key\.refused\(\)\.is_none\(\) &&/!directed \&\& { let _ = key; true } \&\&/'
 mutant key-of-a-tenant-is-no-other $core/call/head.rs 's/ \|\| of_tenant;/ || (of_tenant \&\& false);/'
-mutant key-in-a-scope-is-no-hit $core/call/head.rs 's/ && no_active_scope\(\)$/ \&\& { let _ = no_active_scope; true }/m'
+mutant key-in-a-scope-is-no-hit $core/call/head.rs 's/ && is_unscoped\(\)$/ \&\& { let _ = is_unscoped; true }/m'
+mutant key-in-the-scope-of-a-tenant $core/engine/scope/tenant.rs 's/no_active_tenant\(\) \|\| has_no_tenant\(\)/{ let _ = has_no_tenant; true }/'
+mutant key-in-the-background-of-a-tenant $core/engine/spawn.rs 's/Some\(_\) => Box::pin\(tenant\.run\(work\)\)/Some(_) => { let _ = \&tenant; work }/'
 mutant key-has-the-instance $core/engine/site.rs 's/Written::of_instance\(name, item\)/Written::default()/g'
 mutant key-has-the-trait $core/engine/site.rs 's/Written::of_trait\(name, item\)/Written::default()/'
 mutant key-has-the-position $core/key/place.rs 's/if in_a_body \{ self\.position \} else \{ "" \}/{ let _ = in_a_body; "" }/'
@@ -339,7 +341,7 @@ mutant tags-reader-remote $lookup 's/let usable = read < life\.keep_until\s+&& r
 mutant tags-reader-outage $lookup 's/let usable = tags\.are_carried_by\(&entry\.stamps\)\s+&& /let _ = tags;\n        let usable = /'
 mutant tags-reader-turn $core/engine/read.rs 's/FlightResult::Value\(entry\) => self\.request\.declared\(\)\.are_carried_by\(&entry\.stamps\)/FlightResult::Value(_) => true/'
 mutant tags-reader-by-hand $core/engine/tenant.rs 's/ \|\| key\.has_tags\(\) \|\|/ ||/'
-mutant hit-by-hand-in-a-scope $core/engine/tenant.rs 's/ \|\| !no_active_scope\(\) \{/ || { let _ = no_active_scope(); false } {/'
+mutant hit-by-hand-in-a-scope $core/engine/tenant.rs 's/ \|\| !scope::is_unscoped\(\) \{/ || { let _ = scope::is_unscoped(); false } {/'
 mutant tags-reader-flight $flight 's/&& tags\.are_carried_by\(&watch\.stamps\)/\&\& { let _ = tags; true }/'
 mutant tags-reader-fallback $core/engine/failsafe.rs 's/\.filter\(\|entry\| tags\.are_carried_by\(&entry\.stamps\)\)/.filter(|_| { let _ = tags; true })/'
 mutant fallback-is-current $core/engine/failsafe.rs 's/Validity::Evicted => false,/Validity::Evicted => true,/'
@@ -414,7 +416,7 @@ exit $failed
 #   stale-ends-writes                    p2_lives::mark_stale_applies_to_a_put_under_way
 #   again-replaced                       p2_overtaken_writes::a_value_read_during_the_cleanup_of_a_rejected_refresh_does_not_stay
 #   key-has-the-instance and its like    p1_functions
-#   key-after-the-first-poll, key-of-a-tenant-is-no-other
+#   key-after-the-first-poll, key-of-a-tenant-is-no-other, key-in-the-scope-, key-in-the-background-
 #                                        p1_written_on_demand
 #   key-overlapping-, key-head-          p1_templates
 #   hit-                                 p10_free_hits

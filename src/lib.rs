@@ -8,9 +8,10 @@ pub use cache_core::{
     Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Function,
     FunctionEntries, Invalidation, Key, KeyBuilder, KeyParts, LocalCache, Memory, ModelCache,
     OnError, Pattern, Policies, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
-    Source, Stampede, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode, block_on,
-    caches, clear_all, commit, default_cache, disable, enable, function, is_enabled, transaction,
-    warm, without_cache, without_cache_sync,
+    Source, Stampede, TenantScope, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode,
+    block_on, caches, clear_all, commit, default_cache, disable, enable, function, is_enabled,
+    transaction, warm, with_tenant, with_tenant_sync, without_cache, without_cache_sync,
+    without_tenant, without_tenant_sync,
 };
 pub use cache_macros::{
     cache_evict, cache_put, cached, cached_impl, cached_property, call, entries,

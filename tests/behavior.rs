@@ -121,6 +121,8 @@ mod stored;
 mod support;
 #[path = "support/telling.rs"]
 mod telling;
+#[path = "behavior/tenant_scopes.rs"]
+mod tenant_scopes;
 #[path = "behavior/tenants.rs"]
 mod tenants;
 #[path = "behavior/test_kit.rs"]

@@ -68,6 +68,8 @@ mod sync;
 mod sync_blocking;
 #[path = "macros/tags.rs"]
 mod tags;
+#[path = "macros/tenants.rs"]
+mod tenants;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,6 +1,6 @@
 //! The functions and types that expansions of the attributes use. No promise of stability.
 
-pub use crate::api::{Evictions, WriteThrough, put_value};
+pub use crate::api::{Evictions, WriteThrough, put_value, tenant_of};
 pub use crate::api::{Leads, leads};
 pub use crate::base::{
     AbsentNever, AbsentOption, Detach, Fails, HasError, Holds, KeepsErrors, OfCache, Optional,
@@ -33,7 +33,7 @@ pub use crate::tags::event_tag;
 mod named {
     pub use crate::base::{AnyResult, ErasedResult, Plain, SharedResult};
     pub use crate::call::{Asked, Found, NeverCopied, NoSuchParameter, PutSame, PutSome};
-    pub use crate::key::{KeyDisplay, KeyText};
+    pub use crate::key::{KeyDisplay, KeyText, TenantText};
 }
 pub use named::*;
 

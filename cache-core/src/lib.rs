@@ -66,8 +66,9 @@ pub use crate::codec::EncryptionKeys;
 pub use crate::codec::{Codec, Compression, RemoteValue};
 pub use crate::engine::{
     Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Inspection, PatternEviction, Policies,
-    Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction, without_cache,
-    without_cache_sync,
+    TenantScope, Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction,
+    with_tenant, with_tenant_sync, without_cache, without_cache_sync, without_tenant,
+    without_tenant_sync,
 };
 pub use crate::key::{Key, KeyBuilder, KeyParts};
 pub use crate::memory::{Capacity, Eviction, Memory};

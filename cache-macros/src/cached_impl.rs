@@ -112,8 +112,8 @@ impl Kind {
     fn takes(self, option: &str) -> bool {
         match self {
             Self::Cached(flavor) => flavor.grammar().known.contains(&option),
-            Self::Evict => matches!(option, "cache" | "crate"),
-            Self::Put => option == "crate",
+            Self::Evict => matches!(option, "cache" | "tenant" | "crate"),
+            Self::Put => matches!(option, "tenant" | "crate"),
         }
     }
 }

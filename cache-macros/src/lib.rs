@@ -130,6 +130,7 @@ use proc_macro::TokenStream;
 /// | `tags = ["users", "user:{id}", PRODUCTS]` | none | names that evict entries together: templates, or constants (`const PRODUCTS: &str`). The function reads only entries that carry all of them: see [below](#tags) |
 /// | `invalidate_on = [UserSaved]` | none | types of events that evict the entries; see [below](#models-and-events) |
 /// | `cache = "people"` | the default cache | a cache by name, or a handle: any other expression over the arguments that returns a `larder::Cache`, or a type that dereferences to one: `cache = self.cache`, `cache = cache_from(&ctx)` |
+/// | `tenant = ctx.tenant` | the scope's (`larder::with_tenant`), else none | the tenant whose entry the call uses, as `Call::tenant` does: an expression over the arguments, evaluated when the function is called, of any type with `Display`. It does not replace an argument in the key: skip the argument from which it comes |
 /// | `local` | all tiers | uses the memory tier only; the value then needs no serde |
 /// | `blocking` | memory only | lets a sync function use all tiers: it blocks its thread while it waits for the remote tier; see [below](#sync-functions-and-methods) |
 /// | `metrics = false` | `true` | leaves the calls of the function out of statistics and metrics, and of the sums of its cache. (A function is switched off by `larder::Policies`, also in configuration.) |
@@ -747,6 +748,7 @@ pub fn cached_property(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `on = "ok"` | `"always"` | evicts only if the body returns something other than an `Err`: an `Err`, a panic and a dropped future leave the entries. If the body changed something before it failed, the cache serves the old value. An output that is not a `Result` counts as `Ok` |
 /// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, evaluated after the body. After a panic or a dropped future it cannot be evaluated: the attribute then evicts, unless `on = "ok"` |
 /// | `cache = "people"` | the default cache | the cache for all targets except calls, which know their own: a name or a handle |
+/// | `tenant = ctx.tenant` | the scope's (`larder::with_tenant`), else none | the tenant of all targets that name none themselves: an expression over the arguments, evaluated before the body, of any type with `Display`. Tags, models and events reach the entries of all tenants |
 /// | `crate = path` | found automatically | the path to larder |
 ///
 /// ```
@@ -915,6 +917,7 @@ pub fn cached_impl(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `value = Some(result.name.clone())` | the function's value | the value to store: an expression over the arguments and `result`, here a reference to the function's value, evaluated after the body unless that fails. It has the type of the cached value, and the function may return nothing |
 /// | `on = "ok"` | `"always"` | an `Err`, a panic or a dropped future leaves the entry unchanged |
 /// | `when = result.is_ok()` | always | a condition on the arguments and on `result`, here a reference to the whole output, evaluated after the body. If it is false the value is not stored, and the entry is evicted, because it is old |
+/// | `tenant = ctx.tenant` | the scope's (`larder::with_tenant`), else none | the tenant of the call, unless it names one itself: an expression over the arguments, evaluated before the body, of any type with `Display` |
 /// | `crate = path` | found automatically | the path to larder |
 ///
 /// ```

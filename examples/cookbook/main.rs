@@ -39,12 +39,12 @@ recipes! {
         ttl ttl_with tti memory_ttl jitter none_ttl err_ttl err_ttl_with
         stale stale_if_error stale_if throttle early_refresh soft_timeout hard_timeout stampede lease on_error
         cache_if unless skip_if previous
-        policy key key_with key_prefix version model op skip skip_all tags invalidate_on cache local blocking metrics call each
+        policy key key_with key_prefix version model op skip skip_all tags invalidate_on cache tenant local blocking metrics call each
         crate_path
     }
     cached_property { key key_with cell }
-    cache_evict { calls key keys pattern tags model op events all before soft on when cache crate_path }
-    cache_put { call on value when crate_path }
+    cache_evict { calls key keys pattern tags model op events all before soft on when cache tenant crate_path }
+    cache_put { call on value when tenant crate_path }
     call { refresh bypass accept_stale peek put evict mark_stale ttl key cache tenant traced inspect }
 }
 

@@ -150,3 +150,59 @@ async fn a_hit_on_a_handle_of_a_tenant_is_the_tenants_own() {
     // Each of them was a hit the second time.
     assert_eq!(cache.stats().loads, 3);
 }
+
+#[cached(key = "price:{id}", ttl = "1m", stale = "1h", skip(answer))]
+async fn price(id: u64, answer: u64) -> u64 {
+    larder::default_cache().insert("seen", answer).await.unwrap();
+    answer
+}
+
+/// A call, a batch and a read by hand in the scope of a tenant find its entries only, also after a refresh in the background.
+#[tokio::test]
+async fn a_hit_in_the_scope_of_a_tenant_is_the_tenants_own() {
+    let kit = larder::testing::Kit::manual();
+    let work = async {
+        let cache = larder::default_cache();
+        for (tenant, answer) in [("", 1), ("acme", 2), ("umbrella", 3)] {
+            let read = async {
+                assert_eq!(price(7, answer).await, answer);
+                assert_eq!(price(7, 9).await, answer, "{tenant}");
+                assert_eq!(cache.get::<u64>("seen").await.unwrap(), Some(answer), "{tenant}");
+                assert_eq!(cache.entry("seen").get::<u64>().await.unwrap(), Some(answer));
+            };
+            match tenant {
+                "" => read.await,
+                tenant => larder::with_tenant(tenant, read).await,
+            }
+        }
+        kit.advance(std::time::Duration::from_secs(61));
+        assert_eq!(larder::with_tenant("acme", async { price(7, 4).await }).await, 2);
+        let acme = cache.tenant("acme").unwrap();
+        while acme.get::<u64>("price:7").await.unwrap() != Some(4) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(acme.get::<u64>("seen").await.unwrap(), Some(4));
+        assert_eq!(cache.get::<u64>("seen").await.unwrap(), Some(1), "of no tenant");
+    };
+    kit.run(work).await;
+}
+
+/// The same without a test kit, whose scope alone would keep every call from the plain path.
+#[tokio::test]
+async fn a_hit_in_a_scope_without_a_kit_is_the_tenants_own() {
+    let cache = cache();
+    for (tenant, answer) in [(None, 1), (Some("acme"), 2)] {
+        let read = async {
+            price(7, answer).cache(&cache).await;
+            cache.entry("k").or_load(async || Ok::<_, ()>(answer)).await.unwrap();
+            assert_eq!(price(7, 9).cache(&cache).await, answer);
+            assert_eq!(cache.get::<u64>("k").await.unwrap(), Some(answer));
+            assert_eq!(cache.entry("k").get::<u64>().await.unwrap(), Some(answer));
+            assert_eq!(cache.get_or_load("k", async || Ok::<_, ()>(9)).await, Ok(answer));
+        };
+        match tenant {
+            None => read.await,
+            Some(tenant) => larder::with_tenant(tenant, read).await,
+        }
+    }
+}

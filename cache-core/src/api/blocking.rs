@@ -165,7 +165,7 @@ impl<'c, P> BlockingEntry<'c, P> {
     }
 
     /// See [`CacheEntry::tenant`].
-    pub fn tenant(self, name: impl AsRef<str>) -> Self {
+    pub fn tenant(self, name: impl std::fmt::Display) -> Self {
         Self(self.0.tenant(name))
     }
 

@@ -6,7 +6,7 @@ use crate::base::{Error, Pattern, Selection};
 use crate::call::{
     CacheRef, CachedFunction, Described, EvictTarget, IntoCache, Parameters, Returned, inside,
 };
-use crate::engine::{Cache, LeadTexts, Mutation, Site};
+use crate::engine::{Cache, LeadTexts, Mutation, Site, tenant_of_scope};
 use crate::key::TenantPrefix;
 use crate::stats::{Stats, Tally};
 
@@ -52,7 +52,7 @@ impl Function {
 
     /// Restricts [`evict`](Self::evict) and [`keys`](Self::keys) to the entries of a tenant ([`Call::tenant`](crate::Call::tenant)).
     #[must_use]
-    pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
+    pub fn tenant(mut self, name: impl fmt::Display) -> Self {
         self.entries = self.entries.tenant(name);
         self
     }
@@ -184,13 +184,14 @@ impl FunctionEntries {
 
     /// Restricts this to the entries of a tenant ([`Call::tenant`](crate::Call::tenant)).
     #[must_use]
-    pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
-        self.tenant = Some(TenantPrefix::of(name.as_ref()));
+    pub fn tenant(mut self, name: impl fmt::Display) -> Self {
+        self.tenant = Some(TenantPrefix::of(&name));
         self
     }
 
     /// Evicts the entries from all tiers, in every process, and revokes the loads that have begun. Without a
-    /// [`tenant`](Self::tenant), the entries of all tenants are included.
+    /// [`tenant`](Self::tenant) (of this, of the cache's handle, or of the [scope](crate::with_tenant)), the entries of all
+    /// tenants are included.
     ///
     /// It visits all keys of the remote tier, twice: some seconds for each million in Redis. For a function with `model` and
     /// `op` it is one increment for any number of entries, if it is about all of them. For a large store, give the
@@ -224,10 +225,10 @@ impl FunctionEntries {
     /// # Errors
     /// As [`evict`](Self::evict).
     pub async fn keys(&self) -> Result<Vec<String>, Error> {
-        let cache = self.resolve()?.whole();
+        let cache = self.resolve()?;
         let mut keys = Vec::new();
         for pattern in self.patterns()? {
-            keys.extend(cache.keys(pattern).collect().await?);
+            keys.extend(cache.whole_keys(pattern).collect().await?);
         }
         keys.sort_unstable();
         keys.dedup();
@@ -247,13 +248,19 @@ impl FunctionEntries {
         self.cache.as_ref().ok_or_else(unknown)?.resolve_to_evict()
     }
 
-    /// The tenant, inside the tenant of the handle.
+    /// The tenant, inside the tenant of the handle; otherwise that of the scope. (The list of an eviction knows the last
+    /// two if the cache is not known here.)
     fn prefix(&self) -> Result<Option<TenantPrefix>, Error> {
         let outer = self.cache.as_ref().and_then(CacheRef::prefix);
         let own = self.tenant.clone().transpose()?;
         Ok(match (outer, own) {
             (Some(outer), Some(own)) => Some(outer.of_inner(&own)),
-            (outer, own) => own.or_else(|| outer.cloned()),
+            (Some(prefix), None) => Some(prefix.clone()),
+            (None, Some(own)) => Some(own),
+            (None, None) => {
+                let scope = self.cache.as_ref().and_then(|_| tenant_of_scope());
+                scope.map(|tenant| tenant.prefix().clone())
+            }
         })
     }
 
@@ -268,10 +275,8 @@ impl FunctionEntries {
     }
 
     fn selections(&self) -> Result<Vec<Mutation>, Error> {
-        let tag = self.site.tagged_entries().filter(|_| self.whole && self.tenant.is_none());
-        if let Some(tag) =
-            tag.filter(|_| self.cache.as_ref().is_none_or(|cache| cache.prefix().is_none()))
-        {
+        let of_all = self.whole && self.prefix()?.is_none();
+        if let Some(tag) = self.site.tagged_entries().filter(|_| of_all) {
             return Ok(vec![tag.into()]);
         }
         Ok(self.patterns()?.into_iter().map(|pattern| Selection::Pattern(pattern).into()).collect())
@@ -290,12 +295,20 @@ impl EvictTarget for FunctionEntries {
             }
         }
     }
+
+    fn names_tenant(&self) -> bool {
+        self.tenant.is_some()
+    }
 }
 
 impl EvictTarget for Function {
     #[allow(private_interfaces)]
     fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)> {
         self.entries.evictions()
+    }
+
+    fn names_tenant(&self) -> bool {
+        self.entries.names_tenant()
     }
 }
 

@@ -128,8 +128,8 @@ impl LocalCache {
     ) -> Result<u64, Error> {
         let (cache, mut evicted) = (&self.cache, 0);
         let mut keys = cache.engine.keys_in_memory(&cache.own_pattern(pattern));
-        if let Some(prefix) = cache.prefix() {
-            keys.retain_mut(|key| match prefix.strip(key).map(str::to_owned) {
+        if let Some(tenant) = cache.tenant_here() {
+            keys.retain_mut(|key| match tenant.prefix().strip(key).map(str::to_owned) {
                 Some(own) => {
                     *key = own;
                     true

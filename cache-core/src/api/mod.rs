@@ -35,7 +35,7 @@ pub use cache::{Info, KeyCount, KeyStream, MemoryInfo, RemoteInfo, clear_all};
 pub use entry::{AllTiers, CacheEntry, Fits, MemoryOnly, TracedEntry};
 pub use function::{Function, FunctionEntries, Leads, function, leads};
 pub use invalidation::{
-    EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough, put_value,
+    EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough, put_value, tenant_of,
 };
 pub use local::LocalCache;
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};

@@ -10,7 +10,7 @@
 //! | `value` | how a function's output contains the cached value |
 //! | `outcome` | the source of a value |
 //! | `future`, `spawn`, `blocking` | boxed futures; background work; waiting on a thread |
-//! | `active_scope` | whether any transaction or off switch is active in the process |
+//! | `active_scope` | whether any transaction, off switch or scope of a tenant is active in the process |
 //! | `limits`, `spare`, `sync` | lengths; lists that a thread reuses; locks that a model checker can follow |
 
 mod active_scope;
@@ -33,7 +33,7 @@ mod together;
 mod value;
 pub(crate) mod warn_once;
 
-pub(crate) use active_scope::{ActiveScope, no_active_scope};
+pub(crate) use active_scope::{ActiveScope, ActiveTenant, no_active_scope, no_active_tenant};
 pub use blocking::block_on;
 pub(crate) use blocking::outside;
 pub use clock::{Clock, Timestamp};

@@ -75,12 +75,21 @@ pub trait EvictTarget {
     #[doc(hidden)]
     #[allow(private_interfaces)]
     fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)>;
+    /// Whether targets without a cache are those of a tenant already.
+    #[doc(hidden)]
+    fn names_tenant(&self) -> bool {
+        false
+    }
 }
 
 impl<T: EvictTarget + ?Sized> EvictTarget for &T {
     #[allow(private_interfaces)]
     fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)> {
         (**self).evictions()
+    }
+
+    fn names_tenant(&self) -> bool {
+        (**self).names_tenant()
     }
 }
 

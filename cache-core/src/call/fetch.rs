@@ -17,7 +17,7 @@ use super::work::{Arguments, Given, Refreshing, Work};
 use super::{Call, CallInner};
 use crate::base::{Shape, outside};
 use crate::engine::{Cache, CachedCell, Mode};
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, TenantPrefix, TenantText};
 use crate::tags::Tags;
 
 /// The start of an expansion: the site.
@@ -53,6 +53,13 @@ impl<P: Described> Fetch<P> {
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
         self.0.choose(CacheChoice::Handle(cache.clone()));
+        self
+    }
+
+    /// Makes the call for one tenant. A direction may replace it.
+    #[must_use]
+    pub fn tenant<T: TenantText + ?Sized>(mut self, name: &T) -> Self {
+        self.0.options().tenant = Some(TenantPrefix::of(name));
         self
     }
 

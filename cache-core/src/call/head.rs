@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::directed::Own;
 use super::target::{CacheChoice, CacheRef, guarded};
 use super::tenant;
-use crate::base::{CacheValue, Cached, Error, Expiry, Policy, PolicyRef, no_active_scope};
+use crate::base::{CacheValue, Cached, Error, Expiry, Policy, PolicyRef};
 use crate::codec::Coder;
-use crate::engine::{Cache, CellContents, Engine, Mode, Request, Site};
+use crate::engine::{Cache, CellContents, Engine, Mode, Request, Site, is_unscoped};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::tags::{Declared, Tags};
 
@@ -101,14 +101,14 @@ impl Head {
         self.site.enlist();
     }
 
-    /// Whether the call is one like all others: it reads its own key, need not run uncached, and no scope is active. Any other
+    /// Whether the call is one like all others: it reads its own key, need not run uncached, and no scope concerns it. Any other
     /// call needs a [`CallState`] for its first look.
     #[inline]
     pub(super) fn is_plain(&self, key: &KeyBuf) -> bool {
         let of_tenant = self.cache.as_ref().is_some_and(|cache| cache.prefix().is_some());
         let moved = self.options.as_ref().is_some_and(|options| options.is_elsewhere());
         let directed = self.mode != Mode::Normal || moved || of_tenant;
-        !directed && key.refused().is_none() && no_active_scope()
+        !directed && key.refused().is_none() && is_unscoped()
     }
 
     #[inline]

@@ -96,15 +96,18 @@ pub(crate) use read_context::Caller;
 pub(crate) use refresh::go_on;
 pub(crate) use request::{Mode, Request};
 pub use scope::{
-    Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction, without_cache,
-    without_cache_sync,
+    TenantScope, Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction,
+    with_tenant, with_tenant_sync, without_cache, without_cache_sync, without_tenant,
+    without_tenant_sync,
 };
+pub(crate) use scope::{is_unscoped, tenant as tenant_of_scope};
 pub(crate) use site::Inside;
 pub use site::{LeadTexts, Site};
 pub(crate) use slot::{default_slot, installed, known, named, named_slot};
 pub(crate) use spans::Spans;
 pub(crate) use spawn::{spawn, start_now};
 pub(crate) use table::{Seat, Table};
+pub(crate) use tenant::restrict;
 pub use terms::Terms;
 pub(crate) use terms::{Decide, Keep};
 #[cfg(feature = "testing")]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::handle::Cache;
 use super::mutation::Mutation;
 use super::request::Request;
-use crate::base::{CacheValue, Error, PLAIN, Pattern, PolicyRef, Selection, no_active_scope};
+use super::scope;
+use crate::base::{CacheValue, Error, PLAIN, Pattern, PolicyRef, Selection};
 use crate::codec::{RemoteValue, coder};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::tags::{Declared, bounded};
@@ -15,6 +16,20 @@ use crate::tags::{Declared, bounded};
 pub(crate) struct Tenant {
     name: String,
     prefix: TenantPrefix,
+}
+
+impl Tenant {
+    pub(crate) fn new(name: &str, prefix: TenantPrefix) -> Self {
+        Self { name: name.to_owned(), prefix }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn prefix(&self) -> &TenantPrefix {
+        &self.prefix
+    }
 }
 
 impl Cache {
@@ -59,7 +74,7 @@ impl Cache {
     pub fn tenant(&self, name: &str) -> Result<Self, Error> {
         let own = TenantPrefix::of(name)?;
         let prefix = self.prefix().map_or(own.clone(), |outer| outer.of_inner(&own));
-        let tenant = Some(Arc::new(Tenant { name: name.to_owned(), prefix }));
+        let tenant = Some(Arc::new(Tenant::new(name, prefix)));
         Ok(Self { engine: Arc::clone(&self.engine), tenant })
     }
 
@@ -73,6 +88,11 @@ impl Cache {
         Self::from(Arc::clone(&self.engine))
     }
 
+    /// The tenant whose entries the caller uses by this handle: the handle's, otherwise that of the caller's scope.
+    pub(crate) fn tenant_here(&self) -> Option<Arc<Tenant>> {
+        self.tenant.clone().or_else(scope::tenant)
+    }
+
     /// The prefix of the handle's keys.
     #[inline]
     pub(crate) fn prefix(&self) -> Option<&TenantPrefix> {
@@ -82,8 +102,8 @@ impl Cache {
     /// Converts a key of this handle to the whole cache's key.
     pub(crate) fn own(&self, key: impl Into<KeyBuf>) -> KeyBuf {
         let key = key.into();
-        match self.prefix() {
-            Some(prefix) => prefix.key(key),
+        match self.tenant_here() {
+            Some(tenant) => tenant.prefix.key(key),
             None => key,
         }
     }
@@ -91,13 +111,16 @@ impl Cache {
     /// Converts a pattern of this handle to the whole cache's pattern.
     pub(crate) fn own_pattern(&self, pattern: impl Into<Pattern>) -> Pattern {
         let pattern = pattern.into();
-        self.prefix().map_or(pattern.clone(), |prefix| prefix.pattern(&pattern))
+        match self.tenant_here() {
+            Some(tenant) => tenant.prefix.pattern(&pattern),
+            None => pattern,
+        }
     }
 
     /// The first look of a read by hand. It prepares nothing that a hit does not need.
     #[inline]
     pub(crate) fn first_look<T: CacheValue>(&self, key: &KeyBuf) -> Option<T> {
-        if self.tenant.is_some() || key.has_tags() || !no_active_scope() {
+        if self.tenant.is_some() || key.has_tags() || !scope::is_unscoped() {
             return None;
         }
         let mut early = false;
@@ -112,9 +135,7 @@ impl Cache {
         policy: PolicyRef,
     ) -> Request {
         let mut request = Request::new(key.into(), policy, Some(coder::<T>()));
-        if let Some(prefix) = self.prefix() {
-            prefix.apply(&mut request);
-        }
+        restrict(&mut request, self.prefix(), None);
         request
     }
 
@@ -124,9 +145,27 @@ impl Cache {
     }
 }
 
+/// Restricts a request to a tenant: that of the call, inside that of the handle. Without either it is the tenant of
+/// the caller's scope.
+pub(crate) fn restrict(
+    request: &mut Request,
+    handle: Option<&TenantPrefix>,
+    call: Option<&TenantPrefix>,
+) {
+    match (handle, call) {
+        (Some(outer), Some(own)) => outer.of_inner(own).apply(request),
+        (Some(prefix), None) | (None, Some(prefix)) => prefix.apply(request),
+        (None, None) => {
+            if let Some(tenant) = scope::tenant() {
+                tenant.prefix.apply(request);
+            }
+        }
+    }
+}
+
 impl TenantPrefix {
     /// Restricts a request to the tenant.
-    pub(crate) fn apply(&self, request: &mut Request) {
+    fn apply(&self, request: &mut Request) {
         request.key = self.own(std::mem::take(&mut request.key));
         for tag in self.tags() {
             request.tags.begin();

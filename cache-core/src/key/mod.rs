@@ -30,3 +30,4 @@ pub(crate) use place::{Written, without_generics};
 pub use template::Part;
 pub(crate) use template::Template;
 pub(crate) use tenant::TenantPrefix;
+pub use tenant::TenantText;

@@ -1,6 +1,6 @@
 //! Tenant prefixes, which separate the keys of tenants.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use sha2::{Digest, Sha256};
 
@@ -13,11 +13,25 @@ use crate::base::{Error, Pattern};
 const READABLE: usize = 64;
 const HEAD: usize = 32;
 
+/// The requirement on the value of the option `tenant`.
+#[diagnostic::on_unimplemented(
+    message = "`tenant` must be a name: `{Self}` has no `Display`",
+    label = "has no `Display`",
+    note = "give a text, a number, or another type with `Display`"
+)]
+pub trait TenantText: Display {}
+impl<T: Display + ?Sized> TenantText for T {}
+
 /// `@name/`, with the name escaped. The name contains no `/`, so no prefix is the beginning of another, and
 /// two tenants never have a key in common. The prefix is also the tenant's tag. A tenant inside a tenant has
 /// both prefixes, the outer one first.
 #[derive(Clone, Debug)]
-pub(crate) struct TenantPrefix(KeyBuf);
+pub(crate) struct TenantPrefix {
+    text: KeyBuf,
+    /// Whether it is the tenant of a scope. In a scope, the whole key of an entry of the tenant names that entry:
+    /// [`Call::cache_key`](crate::Call::cache_key) gives whole keys.
+    of_scope: bool,
+}
 
 /// Joins the parts. (A `KeyBuf`, because a short one needs no heap.)
 fn text(parts: &[&str]) -> KeyBuf {
@@ -30,17 +44,20 @@ impl TenantPrefix {
     /// # Errors
     /// [`Error::Config`] if the name is empty: most likely the caller has no tenant, and all such callers
     /// would share entries.
-    pub(crate) fn of(name: &str) -> Result<Self, Error> {
-        if name.is_empty() {
+    pub(crate) fn of(name: &(impl Display + ?Sized)) -> Result<Self, Error> {
+        let mut escaped = KeyBuf::new();
+        escaped.display(name);
+        if escaped.is_here() {
+            return Err(Error::config("tenant", "the `Display` of a tenant's name failed"));
+        }
+        let escaped = escaped.as_str();
+        if escaped.is_empty() {
             let message =
                 "a tenant's name can't be empty: all callers without a tenant would share entries";
             return Err(Error::config("tenant", message));
         }
-        let mut escaped = KeyBuf::new();
-        escaped.escaped(name);
-        let escaped = escaped.as_str();
         if escaped.len() <= READABLE {
-            return Ok(Self(text(&["@", escaped, "/"])));
+            return Ok(Self::written(&["@", escaped, "/"]));
         }
         let mut head = HEAD;
         while !escaped.is_char_boundary(head) {
@@ -52,7 +69,21 @@ impl TenantPrefix {
             // Writing to a string cannot fail.
             let _ = write!(prefix, "{byte:02x}");
         }
-        Ok(Self(text(&[&prefix, "/"])))
+        Ok(Self::written(&[&prefix, "/"]))
+    }
+
+    /// A tenant whose name is empty, under whose keys nothing is stored.
+    pub(crate) fn nameless() -> Self {
+        Self::written(&["@/"])
+    }
+
+    fn written(parts: &[&str]) -> Self {
+        Self { text: text(parts), of_scope: false }
+    }
+
+    /// The same for a scope.
+    pub(crate) fn of_scope(self) -> Self {
+        Self { of_scope: true, ..self }
     }
 
     /// The tenants with whose prefix a key begins, and the rest of the key.
@@ -64,7 +95,7 @@ impl TenantPrefix {
             rest = &rest[end + 1..];
         }
         let prefix = &key[..key.len() - rest.len()];
-        (!prefix.is_empty()).then(|| (Self(text(&[prefix])), rest))
+        (!prefix.is_empty()).then(|| (Self::written(&[prefix]), rest))
     }
 
     /// The names of the tenants, the outermost one first. (A long name was cut.)
@@ -75,7 +106,7 @@ impl TenantPrefix {
 
     /// The tenant `inner` of this tenant.
     pub(crate) fn of_inner(&self, inner: &Self) -> Self {
-        Self(text(&[self.tag(), inner.tag()]))
+        Self::written(&[self.tag(), inner.tag()])
     }
 
     /// The tenant's own key of that name. Its entries carry the tenant's tag.
@@ -92,6 +123,9 @@ impl TenantPrefix {
     /// same whether it was written by hand or by a function.)
     pub(crate) fn own(&self, mut key: KeyBuf) -> KeyBuf {
         key.seal();
+        if self.of_scope && self.strip(key.as_str()).is_some() {
+            return key;
+        }
         let mut own = KeyBuf::new();
         own.literal(self.tag());
         own.literal(key.as_str());
@@ -107,7 +141,7 @@ impl TenantPrefix {
 
     /// The tag that all entries of the tenant carry, and no others.
     pub(crate) fn tag(&self) -> &str {
-        self.0.as_str()
+        self.text.as_str()
     }
 
     /// The tags of the tenant and of the tenants around it: evicting any of them ends its entries.

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, Type};
 
-use crate::cached::{CacheChoice, cache_choice};
+use crate::cached::{CacheChoice, cache_choice, tenant};
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
@@ -13,7 +13,7 @@ use crate::subject::Subject;
 const GRAMMAR: Grammar = Grammar {
     known: &[
         "key", "keys", "pattern", "tags", "model", "op", "events", "all", "soft", "before", "on",
-        "when", "cache", "crate",
+        "when", "cache", "tenant", "crate",
     ],
     targets: true,
 };
@@ -33,6 +33,7 @@ pub(crate) struct Args {
     pub(crate) before: bool,
     pub(crate) outcome: Outcome,
     pub(crate) cache: CacheChoice,
+    pub(crate) tenant: Option<Expr>,
 }
 
 impl Args {
@@ -52,6 +53,7 @@ impl Args {
             before: options.flag("before", errors).is_some(),
             outcome: Outcome::take(&mut options, errors),
             cache: cache_choice(&mut options, errors),
+            tenant: tenant(&mut options, errors),
             calls: options.targets,
         }
     }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 
 use super::model::{Evict, Model};
-use crate::cached::{CacheChoice, shape, with_handle};
+use crate::cached::{CacheChoice, for_tenant, shape, with_handle};
 use crate::kept::Kept;
 use crate::mixed::mixed;
 use crate::mutator::{run_body, wrap};
@@ -13,13 +13,13 @@ use crate::target::result_ident;
 /// The function, which evicts before or after its body.
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let private = &model.root.private;
-    let start = match &model.cache {
-        CacheChoice::Default => mixed!(#private::Evictions::new()),
-        CacheChoice::Named(name) => mixed!(#private::Evictions::named(#name)),
+    let start = for_tenant(model.tenant.as_ref(), |tenant| match &model.cache {
+        CacheChoice::Default => mixed!(#private::Evictions::new() #tenant),
+        CacheChoice::Named(name) => mixed!(#private::Evictions::named(#name) #tenant),
         CacheChoice::Handle(handle) => {
-            with_handle(handle, |handle| mixed!(#private::Evictions::on(#handle)))
+            with_handle(handle, |handle| mixed!(#private::Evictions::on(#handle) #tenant))
         }
-    };
+    });
     let held = model.outcome.on_ok().then(|| mixed!(.held()));
     let early = model.early.iter().map(|target| step(model, target));
     let rest = if model.before { before(model) } else { after(model) };

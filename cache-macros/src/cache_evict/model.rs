@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) function: Function,
     pub(crate) root: Root,
     pub(crate) cache: CacheChoice,
+    /// The tenant of the targets that name none.
+    pub(crate) tenant: Option<Expr>,
     pub(crate) before: bool,
     /// Whether the values are kept for failed loads.
     pub(crate) soft: bool,
@@ -75,6 +77,7 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Mode
     Model {
         root: args.root,
         cache: args.cache,
+        tenant: args.tenant,
         before: args.before,
         soft: args.soft,
         outcome: args.outcome,

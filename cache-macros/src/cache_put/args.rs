@@ -3,12 +3,14 @@
 use proc_macro2::{Ident, TokenStream};
 use syn::Expr;
 
+use crate::cached::tenant;
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 use crate::outcome::Outcome;
 
-const GRAMMAR: Grammar = Grammar { known: &["value", "on", "when", "crate"], targets: true };
+const GRAMMAR: Grammar =
+    Grammar { known: &["value", "on", "when", "tenant", "crate"], targets: true };
 
 /// The options of the attribute.
 pub(crate) struct Args {
@@ -17,6 +19,7 @@ pub(crate) struct Args {
     /// The value to put, instead of the output.
     pub(crate) value: Option<(Ident, Expr)>,
     pub(crate) outcome: Outcome,
+    pub(crate) tenant: Option<Expr>,
 }
 
 impl Args {
@@ -26,6 +29,7 @@ impl Args {
         let root = Root::take(&mut options, errors);
         let value = options.assigned("value", errors);
         let outcome = Outcome::take(&mut options, errors);
-        Self { root, targets: options.targets, value, outcome }
+        let tenant = tenant(&mut options, errors);
+        Self { root, targets: options.targets, value, outcome, tenant }
     }
 }

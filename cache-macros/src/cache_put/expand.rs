@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::spanned::Spanned as _;
 
 use super::model::Model;
-use crate::cached::shape;
+use crate::cached::{borrowed, shape};
 use crate::kept::Kept;
 use crate::mixed::{mixed, shown_at};
 use crate::mutator::{run_body, wrap};
@@ -15,8 +15,15 @@ use crate::target::{result_ident, result_is_free};
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let shape = shape(&model.root.private, &model.output);
     let inside = if model.target.uses_result { late(model) } else { early(model) };
+    let private = &model.root.private;
+    // Before the body, which may consume the arguments.
+    let tenant = model.tenant.as_ref().map(|tenant| {
+        let tenant = borrowed(tenant);
+        mixed!(let __larder_tenant = #private::tenant_of(#tenant);)
+    });
     let inside = mixed! {
         let __larder_shape = #shape;
+        #tenant
         #inside
     };
     wrap(&model.function, &inside)
@@ -77,8 +84,12 @@ fn used(model: &Model) -> impl Iterator<Item = TokenStream> {
 /// The `WriteThrough`.
 fn put(model: &Model) -> TokenStream {
     let (private, target) = (&model.root.private, &model.target.expr);
+    let (new, tenant) = match model.tenant {
+        Some(_) => (mixed!(of_tenant), mixed!(&__larder_tenant,)),
+        None => (mixed!(new), TokenStream::new()),
+    };
     if model.value.is_some() {
-        return mixed!(#private::WriteThrough::new(#target, #private::put_same()));
+        return mixed!(#private::WriteThrough::#new(#tenant #target, #private::put_same()));
     }
     // rustc shows its error about a call of another type at the call.
     let call = Ident::new("__larder_call", Span::mixed_site().located_at(target.span()));
@@ -89,7 +100,7 @@ fn put(model: &Model) -> TokenStream {
                 use #private::{PutsSame as _, PutsSome as _};
                 (&#private::PutProbe::of(&#call, __larder_shape)).puts()
             };
-            #private::WriteThrough::new(#call, __larder_puts)
+            #private::WriteThrough::#new(#tenant #call, __larder_puts)
         }
     }
 }

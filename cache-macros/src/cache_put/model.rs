@@ -20,6 +20,8 @@ pub(crate) struct Model {
     /// The value to put, instead of the output.
     pub(crate) value: Option<Expr>,
     pub(crate) outcome: Outcome,
+    /// The tenant of the target, unless that names one.
+    pub(crate) tenant: Option<Expr>,
     pub(crate) output: Type,
 }
 
@@ -42,8 +44,8 @@ pub(crate) fn build(args: Args, function: Function, errors: &mut Errors) -> Opti
         return None;
     }
     let target = Target::new(first, &function, errors)?;
-    let (root, outcome, output) = (args.root, args.outcome, output?);
-    Some(Model { root, target, value, outcome, output, function })
+    let (root, outcome, tenant, output) = (args.root, args.outcome, args.tenant, output?);
+    Some(Model { root, target, value, outcome, tenant, output, function })
 }
 
 /// The expression of `value`.

@@ -26,6 +26,8 @@ pub(crate) struct Args {
     /// Skips all arguments that `key` does not mention.
     pub(crate) skip_all: Option<Ident>,
     pub(crate) cache: CacheChoice,
+    /// An expression over the arguments.
+    pub(crate) tenant: Option<Expr>,
     pub(crate) local: Option<Ident>,
     /// `metrics = false`.
     pub(crate) silent: bool,
@@ -54,6 +56,7 @@ impl Args {
             skip: options.names("skip", errors).unwrap_or_default(),
             skip_all: options.flag("skip_all", errors),
             cache: cache_choice(&mut options, errors),
+            tenant: tenant(&mut options, errors),
             local: options.flag("local", errors),
             silent: !metrics(&mut options, errors),
             blocking: options.flag("blocking", errors),
@@ -125,6 +128,26 @@ pub(crate) fn cache_choice(options: &mut Options, errors: &mut Errors) -> CacheC
             CacheChoice::Handle(Box::new(handle))
         }
     }
+}
+
+/// Takes `tenant = ctx.tenant`.
+pub(crate) fn tenant(options: &mut Options, errors: &mut Errors) -> Option<Expr> {
+    let (_, value) = options.assigned("tenant", errors)?;
+    let message = match &value {
+        Expr::Closure(_) => {
+            "`tenant` is an expression over the arguments, written with their names: `tenant = ctx.tenant`"
+        }
+        Expr::Await(_) | Expr::Try(_) => {
+            "the tenant is part of the key, which is made before anything runs that could wait or fail: give an expression that returns the \
+             name immediately, such as a field (`tenant = ctx.tenant`), or choose for the call: `get(id).tenant(name).await`"
+        }
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) if name.value().is_empty() => {
+            "the name of a tenant cannot be empty: leave `tenant` out for entries that all tenants share"
+        }
+        _ => return Some(value),
+    };
+    errors.on(&value, message);
+    None
 }
 
 /// The error for an expression that cannot give a handle: the key and the cache are determined

@@ -30,15 +30,15 @@ use crate::fallback;
 use crate::options::Grammar;
 use crate::signature::{Function, mentions_self_type};
 pub(crate) use affixes::Affixes;
-pub(crate) use args::{Args, cache_choice};
+pub(crate) use args::{Args, cache_choice, tenant};
 pub(crate) use key::Key;
 use marks::Marks;
 pub(crate) use model::{CacheChoice, tag_templates};
 pub(crate) use owning::borrows;
-pub(crate) use prologue::{shape, with_handle};
+pub(crate) use prologue::{borrowed, for_tenant, shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 40] = [
+const KNOWN: [&str; 41] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -71,6 +71,7 @@ const KNOWN: [&str; 40] = [
     "tags",
     "invalidate_on",
     "cache",
+    "tenant",
     "local",
     "metrics",
     "blocking",

@@ -46,6 +46,7 @@ pub(crate) struct Model {
     /// The types of the events that evict its entries.
     pub(crate) invalidate_on: Vec<Type>,
     pub(crate) cache: CacheChoice,
+    pub(crate) tenant: Option<Expr>,
     /// The argument that the function is cached for each item of.
     pub(crate) each: Option<Each>,
     /// Under which name `call!` finds a function, if not under its own.
@@ -124,6 +125,7 @@ pub(crate) fn build(
         tags,
         invalidate_on: args.invalidate_on,
         cache: args.cache,
+        tenant: args.tenant,
         each,
         call: args.call.map(|(_, name)| name),
         previous: args.previous.map(|(_, name)| name),
@@ -208,6 +210,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         tags: Vec::new(),
         invalidate_on: Vec::new(),
         cache: CacheChoice::Default,
+        tenant: None,
         each: None,
         call: None,
         previous: None,

@@ -288,12 +288,29 @@ fn instance(model: &Model, template: Option<&Template>) -> Option<TokenStream> {
     })
 }
 
-/// `fetch`, with the handle if one is given.
+/// `fetch`, with the tenant and the handle if they are given.
 pub(crate) fn on_cache(model: &Model, fetch: &TokenStream) -> TokenStream {
-    match &model.cache {
-        CacheChoice::Handle(handle) => with_handle(handle, |handle| mixed!(#fetch.cache(#handle))),
-        _ => fetch.clone(),
-    }
+    for_tenant(model.tenant.as_ref(), |tenant| {
+        let fetch = mixed!(#fetch #tenant);
+        match &model.cache {
+            CacheChoice::Handle(handle) => {
+                with_handle(handle, |handle| mixed!(#fetch.cache(#handle)))
+            }
+            _ => fetch,
+        }
+    })
+}
+
+/// `then` with `.tenant(..)`, or with nothing if there is no tenant.
+pub(crate) fn for_tenant(
+    tenant: Option<&syn::Expr>,
+    then: impl FnOnce(TokenStream) -> TokenStream,
+) -> TokenStream {
+    let Some(tenant) = tenant else { return then(TokenStream::new()) };
+    // rustc shows its error about the type at the expression.
+    let name = Ident::new("__larder_tenant", Span::mixed_site().located_at(tenant.span()));
+    let (tenant, then) = (borrowed(tenant), then(mixed!(.tenant(#name))));
+    mixed!(match #tenant { #name => #then })
 }
 
 /// `then` with a reference to the user's `handle`. Its type is not constrained in advance, so any

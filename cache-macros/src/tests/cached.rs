@@ -289,7 +289,7 @@ fn a_method_with_a_named_cache() {
 fn a_method_without_arguments_and_a_handle() {
     check_method(
         expand,
-        quote!(cache = self.cache, crate = my::larder),
+        quote!(cache = self.cache, tenant = self.tenant, crate = my::larder),
         quote! {
             async fn all(self: Arc<Self>) -> Vec<User> {
                 self.db.all().await
@@ -349,10 +349,15 @@ fn a_method_without_arguments_and_a_handle() {
                         __larder_shape,
                         my::larder::__private::remote(__larder_shape),
                     );
-                    match &self.cache {
-                        __larder_handle => {
-                            my::larder::__private::Fetch::<__LarderHere>::new()
-                                .cache(__larder_handle)
+                    match &self.tenant {
+                        __larder_tenant => {
+                            match &self.cache {
+                                __larder_handle => {
+                                    my::larder::__private::Fetch::<__LarderHere>::new()
+                                        .tenant(__larder_tenant)
+                                        .cache(__larder_handle)
+                                }
+                            }
                         }
                     }
                         .call(

@@ -7,7 +7,7 @@ use crate::cached_impl::expand;
 fn defaults_reach_the_attributes() {
     check(
         expand,
-        quote!(ttl = "5m", stale = "1h", tags = ["users", TEAM], invalidate_on = [Saved<u8>], cache = self.cache, crate = x::y),
+        quote!(ttl = "5m", stale = "1h", tags = ["users", TEAM], invalidate_on = [Saved<u8>], cache = self.cache, tenant = self.tenant, crate = x::y),
         quote! {
             impl Users {
                 #[cached]
@@ -25,47 +25,57 @@ fn defaults_reach_the_attributes() {
             }
         },
         &expect![[r#"
-        impl Users {
-            #[cached(
-                ttl = "5m",
-                stale = "1h",
-                tags = ["users",
-                TEAM],
-                invalidate_on = [Saved<u8>],
-                cache = self.cache,
-                crate = x::y
-            )]
-            async fn all(&self) -> Vec<User> {}
-            #[larder::cached(
-                key = "user:{id}",
-                skip(self),
-                ttl = 7,
-                tags = ["user:{id}",
-                "users",
-                TEAM],
-                invalidate_on = [Saved<u8>],
-                cache = self.cache,
-                crate = x::y
-            )]
-            fn get(&self, id: u64) -> User {}
-            #[cached_property(
-                cell = self.size,
-                policy = P,
-                tags = ["users",
-                TEAM],
-                invalidate_on = [Saved<u8>],
-                cache = self.cache,
-                crate = x::y
-            )]
-            async fn size(&self) -> u64 {}
-            #[cache_evict(self.get(id), skip(id), key = "a,b", cache = self.cache, crate = x::y)]
-            #[cache_evict(all, cache = "x", crate = x::y)]
-            async fn set(&self, id: u64) {}
-            #[cache_put(self.get(id), crate = x::y)]
-            #[inline]
-            fn put(&self, id: u64) -> User {}
-        }
-    "#]],
+            impl Users {
+                #[cached(
+                    ttl = "5m",
+                    stale = "1h",
+                    tags = ["users",
+                    TEAM],
+                    invalidate_on = [Saved<u8>],
+                    cache = self.cache,
+                    tenant = self.tenant,
+                    crate = x::y
+                )]
+                async fn all(&self) -> Vec<User> {}
+                #[larder::cached(
+                    key = "user:{id}",
+                    skip(self),
+                    ttl = 7,
+                    tags = ["user:{id}",
+                    "users",
+                    TEAM],
+                    invalidate_on = [Saved<u8>],
+                    cache = self.cache,
+                    tenant = self.tenant,
+                    crate = x::y
+                )]
+                fn get(&self, id: u64) -> User {}
+                #[cached_property(
+                    cell = self.size,
+                    policy = P,
+                    tags = ["users",
+                    TEAM],
+                    invalidate_on = [Saved<u8>],
+                    cache = self.cache,
+                    tenant = self.tenant,
+                    crate = x::y
+                )]
+                async fn size(&self) -> u64 {}
+                #[cache_evict(
+                    self.get(id),
+                    skip(id),
+                    key = "a,b",
+                    cache = self.cache,
+                    tenant = self.tenant,
+                    crate = x::y
+                )]
+                #[cache_evict(all, cache = "x", tenant = self.tenant, crate = x::y)]
+                async fn set(&self, id: u64) {}
+                #[cache_put(self.get(id), tenant = self.tenant, crate = x::y)]
+                #[inline]
+                fn put(&self, id: u64) -> User {}
+            }
+        "#]],
     );
 }
 

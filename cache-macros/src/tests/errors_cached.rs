@@ -88,6 +88,19 @@ fn options_of_the_wrong_form() {
     );
     cached(quote!(crate = 3), function(), &["`crate` takes a path to larder"]);
     cached(quote!(cache = ""), function(), &["the name of a cache cannot be empty"]);
+    cached(quote!(tenant = ""), function(), &["the name of a tenant cannot be empty"]);
+    cached(
+        quote!(tenant = |db| db.tenant),
+        function(),
+        &["`tenant` is an expression over the arguments"],
+    );
+    cached(quote!(tenant = db.tenant().await), function(), &["the tenant is part of the key"]);
+    // A call may name another tenant, so the argument does not distinguish all calls.
+    cached(
+        quote!(tenant = id, key = "all", skip(db)),
+        function(),
+        &["`id` is neither in `key` nor in `skip(...)`"],
+    );
 }
 
 #[test]

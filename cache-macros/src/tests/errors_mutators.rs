@@ -152,7 +152,7 @@ fn puts() {
         quote!(key = "a"),
         item(),
         &[
-            "unknown option `key`. The options are `value`, `on`, `when` and `crate`, in addition to a call such as `get_user(db, id)`",
+            "unknown option `key`. The options are `value`, `on`, `when`, `tenant` and `crate`, in addition to a call such as `get_user(db, id)`",
         ],
     );
     put(quote!(user), item(), &["unknown option `user`"]);

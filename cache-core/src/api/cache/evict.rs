@@ -121,8 +121,8 @@ impl Cache {
     #[doc(alias("invalidate_all", "flush"))]
     pub async fn clear(&self) -> Result<(), Error> {
         let all = Mutation::from(Selection::All);
-        let all = match self.prefix() {
-            Some(prefix) => prefix.narrow(all),
+        let all = match self.tenant_here() {
+            Some(tenant) => tenant.prefix().narrow(all),
             None => all,
         };
         self.engine.invalidate(all).await.map(drop)

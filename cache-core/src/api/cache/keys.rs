@@ -74,10 +74,16 @@ impl Cache {
     /// during the listing may be listed or not; if the store is being resized, a key may come twice.
     #[doc(alias("iter", "scan"))]
     pub fn keys(&self, pattern: impl Into<Pattern>) -> KeyStream {
+        let prefix = self.tenant_here().map(|tenant| tenant.prefix().clone());
+        KeyStream { prefix, ..self.whole_keys(self.own_pattern(pattern)) }
+    }
+
+    /// Lists the keys of the whole cache.
+    pub(crate) fn whole_keys(&self, pattern: Pattern) -> KeyStream {
         KeyStream {
             engine: Arc::clone(&self.engine),
-            pattern: self.own_pattern(pattern),
-            prefix: self.prefix().cloned(),
+            pattern,
+            prefix: None,
             found: Vec::new().into_iter(),
             listed: HashSet::new(),
             step: Step::Memory,

@@ -172,8 +172,8 @@ impl Cache {
     /// As [`mark_stale`](Self::mark_stale).
     pub async fn mark_all_stale(&self) -> Result<(), Error> {
         let all = Mutation::MarkStale(Selection::All);
-        let all = match self.prefix() {
-            Some(prefix) => prefix.narrow(all),
+        let all = match self.tenant_here() {
+            Some(tenant) => tenant.prefix().narrow(all),
             None => all,
         };
         self.engine.invalidate(all).await.map(drop)

@@ -3,7 +3,7 @@
 use crate::api::entry::{AllTiers, Fits};
 use crate::base::{Error, PLAIN, Pattern, PolicyRef};
 use crate::codec::RemoteValue;
-use crate::engine::{Cache, Request, Trace};
+use crate::engine::{Cache, Request, Trace, restrict};
 use crate::key::KeyBuf;
 
 /// How many values are held at a time.
@@ -64,9 +64,7 @@ impl Cache {
     ) -> Result<u64, Error> {
         let request = |key: &String| {
             let mut request = Request::new(key.into(), PolicyRef::Static(&PLAIN), T::coder());
-            if let Some(prefix) = self.prefix() {
-                prefix.apply(&mut request);
-            }
+            restrict(&mut request, self.prefix(), None);
             request
         };
         let requests = keys.iter().map(request).collect();

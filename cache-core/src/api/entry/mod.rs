@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::base::{CacheValue, Error, Expiry, IntoTtl, PLAIN, Policy, PolicyRef, warn_once};
 use crate::codec::Coder;
-use crate::engine::{Cache, Decide, Mode, Request, Terms};
+use crate::engine::{Cache, Decide, Mode, Request, Terms, restrict};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::tags::{Tags, bounded};
 
@@ -215,12 +215,13 @@ impl<'c, P> CacheEntry<'c, P> {
         self
     }
 
-    /// Uses the entry of one tenant, as [`Cache::tenant`] does: the key has a separate value for each tenant.
+    /// Uses the entry of one tenant, as [`Cache::tenant`] does: the key has a separate value for each tenant. Default: the
+    /// tenant of the scope ([`with_tenant`](crate::with_tenant)), otherwise none.
     ///
     /// An empty name is refused: a load runs uncached, which is reported once, and everything else returns an
     /// [`Error::Config`].
-    pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
-        self.tenant = Some(TenantPrefix::of(name.as_ref()));
+    pub fn tenant(mut self, name: impl fmt::Display) -> Self {
+        self.tenant = Some(TenantPrefix::of(&name));
         self
     }
 
@@ -297,11 +298,7 @@ impl<'c, P> CacheEntry<'c, P> {
         let policy = self.own_policy();
         let mut request = Request::new(self.key, PolicyRef::Static(&PLAIN), codec);
         self.tags.iter().for_each(|tag| request.tags.add(tag));
-        match (self.cache.prefix(), tenant) {
-            (Some(outer), Some(own)) => outer.of_inner(own).apply(&mut request),
-            (Some(prefix), None) | (None, Some(prefix)) => prefix.apply(&mut request),
-            (None, None) => {}
-        }
+        restrict(&mut request, self.cache.prefix(), tenant);
         request.decide = self.decide;
         request.fails = self.fails;
         request.ttl = self.ttl;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{CacheEntry, Fits};
 use crate::base::{Cached, Error, KnownResult, PLAIN, PolicyRef, no_active_scope, warn_once};
 use crate::call::{Once, Owned, Previous, Rules, Work, reading};
-use crate::engine::{Mode, Trace};
+use crate::engine::{Mode, Trace, is_unscoped};
 use crate::tags::Declared;
 
 impl<P> CacheEntry<'_, P> {
@@ -163,7 +163,7 @@ impl<P> CacheEntry<'_, P> {
     /// the cache.
     fn is_plain(&self) -> bool {
         let is_whole = self.tenant.is_none() && self.cache.prefix().is_none();
-        is_whole && !self.key.has_tags() && no_active_scope()
+        is_whole && !self.key.has_tags() && is_unscoped()
     }
 
     async fn read<T, E>(self, work: impl Work<Result<T, E>>) -> Cached<Result<T, E>>

@@ -11,7 +11,7 @@ use super::list::{Invalidation, Place};
 use crate::base::{Error, Selection};
 use crate::call::EvictTarget;
 use crate::engine::{Cache, Mutation, TOGETHER, report, start_now};
-use crate::key::{KeyBuf, Written};
+use crate::key::{KeyBuf, TenantText, Written};
 
 /// The evictions of a mutator. Made by `#[cache_evict]`.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Default for Evictions {
 
 impl From<Invalidation> for Evictions {
     fn from(list: Invalidation) -> Self {
-        Self { list, home: None, held: false }
+        Self { list: list.of_tenant(None), home: None, held: false }
     }
 }
 
@@ -66,13 +66,18 @@ impl Evictions {
         Self::with_hold(self, false)
     }
 
+    /// Restricts the targets that follow to one tenant.
+    pub fn tenant<T: TenantText + ?Sized>(self, name: &T) -> Self {
+        self.map(|list| list.tenant(name))
+    }
+
     fn with_hold(mut self, held: bool) -> Self {
         self.held = held;
         self
     }
 
     fn map(mut self, map: impl FnOnce(Invalidation) -> Invalidation) -> Self {
-        self.list = map(std::mem::take(&mut self.list));
+        self.list = map(std::mem::take(&mut self.list)).of_tenant(None);
         self
     }
 

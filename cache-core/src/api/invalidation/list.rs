@@ -1,9 +1,11 @@
 //! A list of evictions as a value, for attributes, events, schedules and transactions.
 
+use std::fmt::Display;
+
 use super::evictions::Evictions;
 use crate::base::{Error, Pattern, Selection};
 use crate::call::{CacheRef, EvictTarget, IntoCache};
-use crate::engine::{Cache, Mutation};
+use crate::engine::{Cache, Mutation, TenantScope};
 use crate::key::{KeyBuf, TenantPrefix};
 use crate::registry;
 use crate::tags::{bounded, subject};
@@ -13,6 +15,9 @@ use crate::tags::{bounded, subject};
 pub(crate) enum Place {
     /// Not given: the cache that runs the list, or else the default one.
     Home,
+    /// The same, for the tenant of the scope in which the target was added: the tenant of the handle of rule or schedule
+    /// has precedence.
+    HomeOf(TenantPrefix),
     At(CacheRef),
 }
 
@@ -21,15 +26,15 @@ impl Place {
     fn prefix(&self) -> Option<&TenantPrefix> {
         match self {
             Self::At(target) => target.prefix(),
-            Self::Home => None,
+            Self::Home | Self::HomeOf(_) => None,
         }
     }
 
     pub(crate) fn resolve(&self, home: Option<&Cache>) -> Result<Cache, Error> {
         match (self, home) {
             (Self::At(target), _) => target.resolve_to_evict(),
-            (Self::Home, Some(home)) => Ok(home.clone()),
-            (Self::Home, None) => Ok(registry::default_cache()),
+            (Self::Home | Self::HomeOf(_), Some(home)) => Ok(home.clone()),
+            (Self::Home | Self::HomeOf(_), None) => Ok(registry::default_cache()),
         }
     }
 }
@@ -59,6 +64,8 @@ impl Place {
 #[derive(Clone, Debug)]
 pub struct Invalidation {
     place: Place,
+    /// The tenant of the targets that follow, if the list names one.
+    tenant: Option<TenantScope>,
     /// In the order in which they are carried out.
     pub(super) steps: Vec<(Place, Mutation)>,
 }
@@ -72,7 +79,7 @@ impl Default for Invalidation {
 impl Invalidation {
     /// Creates an empty list.
     pub const fn new() -> Self {
-        Self { place: Place::Home, steps: Vec::new() }
+        Self { place: Place::Home, tenant: None, steps: Vec::new() }
     }
 
     /// Sets the cache of the targets that follow: a handle, or a name. (A name is looked up when the list
@@ -82,13 +89,38 @@ impl Invalidation {
         self
     }
 
-    fn with(mut self, what: impl Into<Mutation>) -> Self {
-        let what = what.into();
-        let what = match self.place.prefix() {
-            Some(prefix) => prefix.narrow(what),
-            None => what,
+    /// Restricts the targets that are added after this to one tenant: those without a cache, those in the last
+    /// [`cache`](Self::cache), and [calls](Self::call) that name no tenant. The last tenant counts. Default: the tenant of
+    /// the scope in which a target is added ([`with_tenant`](crate::with_tenant)), otherwise none.
+    ///
+    /// As for a handle of the tenant ([`Cache::tenant`]), tags, models and events reach the entries of all tenants.
+    ///
+    /// With an empty name, which is reported once, keys, patterns, calls and `all` evict nothing: nothing is cached for
+    /// such callers.
+    pub fn tenant(mut self, name: impl Display) -> Self {
+        self.tenant = Some(TenantScope::new(name));
+        self
+    }
+
+    fn with(self, what: impl Into<Mutation>) -> Self {
+        let scope = self.tenant.clone().unwrap_or_else(TenantScope::current);
+        self.within(&scope, what.into())
+    }
+
+    /// Adds a target of the tenant of `scope`.
+    fn within(mut self, scope: &TenantScope, what: Mutation) -> Self {
+        let step = match (self.place.prefix(), scope.prefix()) {
+            (Some(outer), Some(own)) if self.tenant.is_some() => {
+                (self.place.clone(), outer.of_inner(own).narrow(what))
+            }
+            (Some(prefix), _) => (self.place.clone(), prefix.narrow(what)),
+            (None, None) => (self.place.clone(), what),
+            (None, Some(own)) if matches!(self.place, Place::Home) && self.tenant.is_none() => {
+                (Place::HomeOf(own.clone()), what)
+            }
+            (None, Some(own)) => (self.place.clone(), own.narrow(what)),
         };
-        self.steps.push((self.place.clone(), what));
+        self.steps.push(step);
         self
     }
 
@@ -100,12 +132,16 @@ impl Invalidation {
 
     /// Restricts targets without a cache to the tenant.
     pub(crate) fn of_tenant(mut self, tenant: Option<&TenantPrefix>) -> Self {
-        if let Some(prefix) = tenant {
-            for (place, what) in &mut self.steps {
-                if matches!(place, Place::Home) {
-                    *what = prefix.narrow(what.clone());
-                }
+        for (place, what) in &mut self.steps {
+            let prefix = match place {
+                Place::At(_) => continue,
+                Place::Home => tenant,
+                Place::HomeOf(own) => Some(tenant.unwrap_or(own)),
+            };
+            if let Some(prefix) = prefix {
+                *what = prefix.narrow(what.clone());
             }
+            *place = Place::Home;
         }
         self
     }
@@ -159,11 +195,21 @@ impl Invalidation {
     /// with these first arguments: see [`function`](crate::function). If only the calls of the function tell its cache
     /// (`cache = handle`), the entries are in the cache of the list.
     pub fn call(mut self, call: impl EvictTarget) -> Self {
-        for (target, what) in call.evictions() {
-            match target {
-                Some(target) => self.steps.push((Place::At(target), what)),
-                None => self = self.with(what),
-            }
+        let evictions = match &self.tenant {
+            // Also what the call itself does not tell.
+            Some(scope) => scope.run_sync(|| call.evictions()),
+            None => call.evictions(),
+        };
+        let own = call.names_tenant().then(TenantScope::default);
+        for (target, what) in evictions {
+            self = match (target, &own) {
+                (Some(target), _) => {
+                    self.steps.push((Place::At(target), what));
+                    self
+                }
+                (None, Some(own)) => self.within(own, what),
+                (None, None) => self.with(what),
+            };
         }
         self
     }

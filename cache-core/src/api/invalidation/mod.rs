@@ -10,4 +10,4 @@ pub use events::EventHandler;
 pub use evictions::Evictions;
 pub use list::Invalidation;
 pub use schedule::ScheduleGuard;
-pub use write_through::{WriteThrough, put_value};
+pub use write_through::{WriteThrough, put_value, tenant_of};

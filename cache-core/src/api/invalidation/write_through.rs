@@ -3,7 +3,8 @@
 use super::evictions::Evictions;
 use crate::base::CacheValue;
 use crate::call::{PutTarget, Puts, Write, Writing};
-use crate::engine::start_now;
+use crate::engine::{TenantScope, start_now};
+use crate::key::TenantText;
 use crate::stats::log_failure;
 
 /// The target of a mutator's value. Made by `#[cache_put]` before the body runs; it holds none of the body's
@@ -32,6 +33,11 @@ where
     pub fn new(call: impl PutTarget<P::Value>, _: P) -> Self {
         let otherwise = Evictions::new().call(&call);
         Self { write: call.into_write(), otherwise, wanted: true }
+    }
+
+    /// The same for one tenant, unless the call names another.
+    pub fn of_tenant(tenant: &TenantScope, call: impl PutTarget<P::Value>, puts: P) -> Self {
+        tenant.run_sync(|| Self::new(call, puts))
     }
 
     /// Leaves the entry as it is unless the output is an `Ok`.
@@ -67,6 +73,11 @@ where
         }
         start_now(finish(write(P::value(value)), otherwise));
     }
+}
+
+/// The tenant of a mutator, before its body may consume the arguments.
+pub fn tenant_of<T: TenantText + ?Sized>(name: &T) -> TenantScope {
+    TenantScope::new(name)
 }
 
 /// The value that the user has written for this target.

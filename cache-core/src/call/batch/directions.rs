@@ -77,8 +77,8 @@ impl<L: LoadEach> Batch<L> {
     }
 
     /// Makes this call for one tenant; see [`Call::tenant`](crate::call::Call::tenant).
-    pub fn tenant(mut self, name: impl AsRef<str>) -> Self {
-        self.whole.tenant = Some(Box::new(TenantPrefix::of(name.as_ref())));
+    pub fn tenant(mut self, name: impl fmt::Display) -> Self {
+        self.whole.tenant = Some(Box::new(TenantPrefix::of(&name)));
         self
     }
 

@@ -19,8 +19,9 @@ use crate::call::function::Described;
 use crate::call::load::Paths;
 use crate::call::rules::Rules;
 use crate::call::target::{CacheChoice, CacheRef};
+use crate::call::tenant::Named;
 use crate::engine::{Cache, Mode, Site};
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, TenantPrefix, TenantText};
 use crate::tags::Tags;
 
 /// The largest number of ids for which there is room from the start: of a longer list, many may be equal.
@@ -39,6 +40,7 @@ pub struct FetchEach<P, I> {
     /// Whether the function is sync.
     blocking: bool,
     items: Items,
+    tenant: Named,
     ids: SmallVec<[I; FEW]>,
     /// The same ids, if there are more than a few.
     known: HashSet<I>,
@@ -59,6 +61,7 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
             mode: Mode::Normal,
             blocking: false,
             items: Items::with_room(room),
+            tenant: None,
             ids: SmallVec::new(),
             known: HashSet::new(),
             room,
@@ -124,6 +127,13 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
     #[must_use]
     pub fn cache(mut self, cache: &Cache) -> Self {
         self.target.choose(CacheChoice::Handle(cache.clone()));
+        self
+    }
+
+    /// Makes the call for one tenant. A direction may replace it.
+    #[must_use]
+    pub fn tenant<T: TenantText + ?Sized>(mut self, name: &T) -> Self {
+        self.tenant = Some(Box::new(TenantPrefix::of(name)));
         self
     }
 
@@ -205,7 +215,7 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
         M: FnOnce(super::load::Wanted<G>, W) -> F,
         F: Future<Output = super::Answered<G::Whole>>,
     {
-        let Self { site, target, policy, mode, blocking, items, ids, .. } = self;
+        let Self { site, target, policy, mode, blocking, items, tenant, ids, .. } = self;
         let start = Some((work, make));
         let rules = rules.without_paths();
         let load = Loading::<P, C, _, _, _, _> {
@@ -216,6 +226,6 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
             start,
             running: None,
         };
-        Batch::new((target, site), policy, (mode, blocking), items, load)
+        Batch::new((target, site), policy, (mode, blocking), (items, tenant), load)
     }
 }

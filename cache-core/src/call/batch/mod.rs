@@ -111,10 +111,10 @@ impl<L> Batch<L> {
         (target, site): (CacheRef, &'static Site),
         policy: PolicyRef,
         (mode, blocking): (Mode, bool),
-        items: Items,
+        (items, tenant): (Items, super::tenant::Named),
         load: L,
     ) -> Self {
-        let (tenant, ttl, polled) = (None, None, false);
+        let (ttl, polled) = (None, false);
         Self {
             whole: BatchInner {
                 target,
@@ -148,7 +148,7 @@ impl<L: LoadEach> BatchInner<L> {
     /// A hit: the memory tier has all values.
     fn hit(&mut self) -> Option<Answered<L::Output>> {
         let of_tenant = self.tenant.is_some() || self.target.prefix().is_some();
-        if self.mode != Mode::Normal || of_tenant || !crate::base::no_active_scope() {
+        if self.mode != Mode::Normal || of_tenant || !crate::engine::is_unscoped() {
             return None;
         }
         let Self { target, policy, items, site, load, .. } = self;

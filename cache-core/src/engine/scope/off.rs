@@ -1,6 +1,6 @@
 //! Switches caching off in a scope: one task, or one call of a closure.
 
-use super::switch;
+use super::{switch, tenant};
 use crate::base::ActiveScope;
 use crate::engine::handle::Engine;
 
@@ -47,5 +47,8 @@ pub fn without_cache_sync<T>(work: impl FnOnce() -> T) -> T {
 
 /// Whether this cache is off for the caller, by any switch.
 pub(crate) fn is_off(engine: &Engine) -> bool {
-    switch::process_is_off() || engine.switch.is_off() || WITHOUT.try_with(|()| ()).is_ok()
+    switch::process_is_off()
+        || engine.switch.is_off()
+        || tenant::is_off()
+        || WITHOUT.try_with(|()| ()).is_ok()
 }
