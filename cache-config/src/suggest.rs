@@ -17,20 +17,35 @@ pub(crate) fn field(
         known.push(CACHES);
     }
     let meant = match parted(name, &known) {
-        Some((table, Some(below))) => format!("{table}.{below}"),
+        Some((table, Some(below))) => vec![format!("{table}.{below}")],
         Some((table, None)) => {
             let fields = CacheConfig::fields_of(table).unwrap_or_default().join(", ");
             return format!("there is no such field; `{table}` has {fields}");
         }
-        None => match nearest(name, &known) {
-            Some(near) => near.to_owned(),
-            None => return format!("there is no such field; the fields are {}", known.join(", ")),
+        None => match tabled(name, &known) {
+            same if !same.is_empty() => same,
+            _ => nearest(name, &known).map(str::to_owned).into_iter().collect(),
         },
     };
+    if meant.is_empty() {
+        return format!("there is no such field; the fields are {}", known.join(", "));
+    }
     // A variable was set: name a variable.
-    let at = |name| path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
-    let variable = origin.and_then(|origin| renamed(origin, &at(name), &at(&meant)));
-    format!("there is no such field; did you mean `{}`?", variable.unwrap_or(meant))
+    let at =
+        |name: &str| path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+    let variable = |meant: &str| renamed(origin?, &at(name), &at(meant));
+    let meant = meant.into_iter().map(|meant| variable(&meant).unwrap_or(meant));
+    let meant: Vec<_> = meant.map(|meant| format!("`{meant}`")).collect();
+    format!("there is no such field; did you mean {}?", meant.join(" or "))
+}
+
+/// For `max_entries`, where `memory.max_entries` is meant: the known tables with this field.
+fn tabled(field: &str, known: &[&'static str]) -> Vec<String> {
+    let has = |table: &&&str| {
+        known.contains(table)
+            && CacheConfig::fields_of(table).is_some_and(|fields| fields.contains(&field))
+    };
+    CacheConfig::TABLES.iter().filter(has).map(|table| format!("{table}.{field}")).collect()
 }
 
 /// For `redis_url`, where `redis.url` is meant: the table, and its nearest field. (In a variable two `_` stand for the dot.)

@@ -45,6 +45,14 @@ fn unknown_fields() {
             "caches.a.memory-maxentries (larder.toml): there is no such field; did you mean `memory.max_entries`?",
         ),
         (
+            "ttl = '5m'",
+            "ttl (larder.toml): there is no such field; did you mean `policy.ttl` or `memory.ttl`?",
+        ),
+        (
+            "[caches.a]\nmax_entries = 1",
+            "caches.a.max_entries (larder.toml): there is no such field; did you mean `memory.max_entries`?",
+        ),
+        (
             "memory_pages = 1",
             "memory_pages (larder.toml): there is no such field; `memory` has enabled, max_entries, max_bytes, eviction, ttl, sweep_every",
         ),

@@ -19,6 +19,8 @@ fn two_underscores_stand_for_the_dot() {
         ("LARDER_CACHES_MY_PAGES_DEFAULT_TTL", "LARDER_CACHES__MY_PAGES__DEFAULT_TTL"),
         ("LARDER_CACHE__SESSIONS__ENABLED", "LARDER_CACHES__SESSIONS__ENABLED"),
         ("LARDER_DEFAULT_TLL", "LARDER_DEFAULT_TTL"),
+        ("LARDER_MAX_ENTRIES", "LARDER_MEMORY__MAX_ENTRIES"),
+        ("LARDER_CACHES__SESSIONS__URL", "LARDER_CACHES__SESSIONS__REDIS__URL"),
     ] {
         let told = told([(variable, "1")]);
         let end = format!("({variable}): there is no such field; did you mean `{meant}`?");
