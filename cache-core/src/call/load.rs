@@ -297,6 +297,24 @@ where
     S: Shape,
     S::Value: CacheValue,
 {
+    if let Some(output) = prepare(wanted, begun, body) {
+        return Poll::Ready(output);
+    }
+    begun.as_mut().map_or(Poll::Pending, |begun| rest(begun, body, cx))
+}
+
+/// Makes the reading, or returns an output that needs none. It is a function of its own, so that its kilobytes of stack are free while
+/// the body runs: a recursion has one `begin` for each level.
+#[inline(never)]
+fn prepare<S>(
+    wanted: Wanted<'_, S>,
+    begun: &mut Option<Box<Begun<S>>>,
+    body: &mut dyn Body<S::Output>,
+) -> Option<Cached<S::Output>>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
     let Wanted { head, key, tags, own, looked, rules } = wanted;
     let codec = rules.codec;
     let CallState { mut request, target } = head.state(codec, key.clone(), tags.clone(), &own);
@@ -305,7 +323,7 @@ where
         None => {
             let hit = target.with(|engine: &Engine| engine.first_hit::<S::Value>(&mut request));
             if let Some(hit) = hit {
-                return Poll::Ready(hit.map(S::join));
+                return Some(hit.map(S::join));
             }
         }
     }
@@ -316,11 +334,11 @@ where
     match Reading::of(&target, request, rules.of_reads(), &run) {
         Ok(reading) => {
             begun.reading = Some(reading);
-            rest(begun, body, cx)
+            None
         }
         Err(error) => {
             let refused = Served::Instead(Fault::Refused(error));
-            Poll::Ready(run.made(made(refused, Source::Refused)))
+            Some(run.made(made(refused, Source::Refused)))
         }
     }
 }

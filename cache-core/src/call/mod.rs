@@ -319,6 +319,7 @@ pub fn wait<C: Future + Unpin>(mut call: C) -> C::Output {
     let mut nobody = Context::from_waker(std::task::Waker::noop());
     match Pin::new(&mut call).poll(&mut nobody) {
         Poll::Ready(output) => output,
-        Poll::Pending => pollster::block_on(call),
+        // By reference: a copy would double the stack that a recursion needs.
+        Poll::Pending => pollster::block_on(&mut call),
     }
 }

@@ -80,3 +80,23 @@ async fn functions_call_themselves() {
     served_sync!(tree.sync(0), call!(tree.sync(0)) => 45);
     served!(send(tree.direct(0)) => 45);
 }
+
+/// The address of a variable on the stack.
+fn here() -> u64 {
+    let variable = 0_u8;
+    std::ptr::from_ref(std::hint::black_box(&variable)).addr() as u64
+}
+
+#[cached(cache = "forms-recursion")]
+fn deepest(n: u64) -> u64 {
+    if n == 0 { here() } else { deepest(n - 1) }
+}
+
+/// 2 MiB, the stack of a test's thread, are enough for 200 levels also without optimizations.
+#[test]
+fn a_level_uses_less_than_ten_kilobytes_of_stack() {
+    install("forms-recursion");
+    let levels = 50;
+    let used = here() - deepest(levels);
+    assert!(used / levels < 10_000, "{} bytes for each level", used / levels);
+}
