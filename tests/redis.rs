@@ -34,6 +34,8 @@ mod health;
 mod load;
 #[path = "redis/long_values.rs"]
 mod long_values;
+#[path = "redis/old_values.rs"]
+mod old_values;
 #[path = "redis/permissions.rs"]
 mod permissions;
 #[path = "support/process.rs"]
