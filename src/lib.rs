@@ -9,9 +9,9 @@ pub use cache_core::{
     FunctionEntries, Invalidation, Key, KeyBuilder, KeyParts, LocalCache, Memory, ModelCache,
     OnError, Pattern, Policies, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
     Source, Stampede, TenantScope, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode,
-    block_on, caches, clear_all, commit, default_cache, disable, enable, function, is_enabled,
-    transaction, warm, with_tenant, with_tenant_sync, without_cache, without_cache_sync,
-    without_tenant, without_tenant_sync,
+    Warmup, block_on, caches, clear_all, commit, default_cache, disable, enable, function,
+    is_enabled, transaction, warm, with_tenant, with_tenant_sync, without_cache,
+    without_cache_sync, without_tenant, without_tenant_sync,
 };
 pub use cache_macros::{
     cache_evict, cache_put, cached, cached_impl, cached_property, call, entries,

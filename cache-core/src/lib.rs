@@ -45,7 +45,8 @@ pub use crate::api::{
     Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, EventHandler, Fits,
     Function, FunctionEntries, FunctionStats, Info, Invalidation, KeyCount, KeyStream, LocalCache,
     MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard,
-    ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress, WarmReport, clear_all, function, warm,
+    ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress, WarmReport, Warmup, clear_all,
+    function, warm,
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Error, Source, cached, future::WarmProgress, warm};
+use larder::{Cache, Error, Source, Warmup, cached, call, future::WarmProgress, warm};
 
 /// Counts loads, and the largest number of concurrent ones.
 #[derive(Clone, Default)]
@@ -220,4 +220,67 @@ async fn it_can_be_spawned() {
     });
     let report = warmed.await.unwrap().unwrap();
     assert_eq!((report.loaded, report.failures), (49, 1));
+}
+
+#[tokio::test]
+async fn different_functions_are_warmed_together() {
+    let (cache, origin) = (cache(), Origin::default());
+    let progress = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = Arc::clone(&progress);
+    let all = || {
+        Warmup::new()
+            .add(plain(&cache, &origin, 1000))
+            .add_all((0..50).map(|id| plain(&cache, &origin, id)))
+            .add_all_with((0..50).map(|id| user(&cache, &origin, id)), |error| error)
+            .add_all((0..2).map(|id| mute(&cache, id)))
+            .add(call!(squares(&cache, 3)))
+    };
+    let report = all()
+        .concurrency(4)
+        .on_progress(move |now: &WarmProgress| told.lock().unwrap().push(*now))
+        .run()
+        .await
+        .unwrap();
+    assert_eq!((report.loaded, report.hits, report.failures), (102, 0, 2));
+    let failed = [("user:13", "no user 13"), ("mute:1", "the load failed")];
+    assert_eq!(report.failed, failed.map(|(key, message)| (key.to_owned(), message.to_owned())));
+    assert_eq!(origin.most(), 4, "together, and not for each function");
+    let progress = std::mem::take(&mut *progress.lock().unwrap());
+    assert_eq!(progress.len(), 104);
+    assert!(progress.iter().all(|now| now.total == Some(104)));
+    assert_eq!((progress[103].done, progress[103].failed), (104, 2));
+
+    let again = all().run().await.unwrap();
+    assert_eq!((again.loaded, again.hits, again.failures), (0, 102, 2));
+}
+
+#[tokio::test]
+async fn a_warming_of_several_functions_can_be_lazy_spawned_and_dropped() {
+    let (cache, origin) = (cache(), Origin::default());
+    let refused = Warmup::new().add(plain(&cache, &origin, 1)).concurrency(0).run().await;
+    assert!(matches!(refused, Err(Error::Config { field: "concurrency", .. })), "{refused:?}");
+    assert_eq!(Warmup::new().run().await.unwrap().loaded, 0);
+    assert_eq!(origin.loads(), 0);
+
+    // Without a known end there is no total.
+    let endless = Warmup::new()
+        .add(plain(&cache, &origin, 0))
+        .add_all((1..).map(|id| plain(&cache, &origin, id)))
+        .on_progress(|now| assert_eq!(now.total, None));
+    let mut running = Box::pin(endless.run());
+    assert!(tokio::time::timeout(Duration::from_millis(20), &mut running).await.is_err());
+    drop(running);
+    let loads = origin.loads();
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(origin.loads(), loads, "it stops with the future");
+
+    let other = cache.clone();
+    let spawned = tokio::spawn(async move {
+        let origin = Origin::default();
+        let users = (0..3).map(|id| user(&other, &origin, id));
+        Warmup::new().add_all(users).run().await
+    });
+    assert_eq!(spawned.await.unwrap().unwrap().loaded, 3);
 }

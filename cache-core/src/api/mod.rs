@@ -41,4 +41,4 @@ pub use local::LocalCache;
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};
 pub use report::FunctionStats;
 pub use typed::{ModelCache, UpdateMode};
-pub use warm::{Warm, WarmProgress, WarmReport, warm};
+pub use warm::{Warm, WarmProgress, WarmReport, Warmup, warm};

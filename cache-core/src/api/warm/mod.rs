@@ -3,9 +3,11 @@
 mod one;
 mod progress;
 mod report;
+mod several;
 
 pub use progress::WarmProgress;
 pub use report::WarmReport;
+pub use several::Warmup;
 
 use std::fmt;
 use std::fmt::Display;
@@ -17,7 +19,7 @@ use futures_util::stream::FuturesUnordered;
 use crate::base::Error;
 use crate::call::{Call, Load};
 use crate::engine::Cache;
-use one::One;
+use one::{Ended, One};
 use report::Tally;
 
 /// The default concurrency.
@@ -30,7 +32,8 @@ type OnProgress<'a> = Box<dyn FnMut(&WarmProgress) + Send + 'a>;
 type Failed<O> = fn(O) -> Option<String>;
 
 /// Warms the cache: runs all calls, 16 at a time unless [`concurrency`](Warm::concurrency) says otherwise,
-/// and returns a report. A value that is already cached is a hit and not loaded again.
+/// and returns a report. A value that is already cached is a hit and not loaded again. [`Warmup`] warms different
+/// functions together.
 ///
 /// Calls are taken from the iterator as earlier ones end, so it may be long and lazy. Nothing happens before
 /// [`run`](Warm::run) is polled. All work runs in that future: if it is dropped, it stops, and loads in
@@ -172,17 +175,14 @@ where
         let (calls, cache) = (self.calls.take(), self.cache.clone());
         let (concurrency, on_progress) = (self.concurrency, self.on_progress.take());
         async move {
-            if concurrency == 0 {
-                let message = "no call could ever begin; at least 1 is needed";
-                return Err(Error::config("concurrency", message));
-            }
+            check(concurrency)?;
             // Before the iterator adapters, which do not know the size.
             let tally = Tally::new(calls.as_ref().map_or((0, Some(0)), Iterator::size_hint));
             let calls = calls.into_iter().flatten().map(|call| match &cache {
-                Some(cache) => call.cache(cache),
-                None => call,
+                Some(cache) => One::new(call.cache(cache), failed),
+                None => One::new(call, failed),
             });
-            Ok(carry_out(calls, concurrency, tally, on_progress, failed).await)
+            Ok(carry_out(calls, concurrency, tally, on_progress).await)
         }
     }
 }
@@ -201,23 +201,30 @@ impl<I> DerefMut for Warm<'_, I> {
     }
 }
 
-async fn carry_out<L: Load>(
-    mut calls: impl Iterator<Item = Call<L>>,
+/// Checks the number of calls in progress.
+fn check(concurrency: usize) -> Result<(), Error> {
+    if concurrency == 0 {
+        let message = "no call could ever begin; at least 1 is needed";
+        return Err(Error::config("concurrency", message));
+    }
+    Ok(())
+}
+
+async fn carry_out<C: Future<Output = Ended>>(
+    mut calls: impl Iterator<Item = C>,
     concurrency: usize,
     mut tally: Tally,
     mut on_progress: Option<OnProgress<'_>>,
-    failed: Failed<L::Output>,
 ) -> WarmReport {
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < concurrency
             && let Some(call) = calls.next()
         {
-            running.push(One::new(call));
+            running.push(call);
         }
-        let Some((key, cached)) = running.next().await else { return tally.report() };
-        let (source, failure) = (cached.source, failed(cached.value));
-        tally.count(source, failure.map(|message| (key, message)));
+        let Some(ended) = running.next().await else { return tally.report() };
+        tally.count(ended);
         if let Some(told) = &mut on_progress {
             told(&tally.progress());
         }

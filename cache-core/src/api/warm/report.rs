@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::one::Ended;
 use super::progress::WarmProgress;
 use crate::base::Source;
 
@@ -42,13 +43,13 @@ impl Tally {
         }
     }
 
-    pub(super) fn count(&mut self, source: Source, failure: Option<(String, String)>) {
+    pub(super) fn count(&mut self, Ended { key, source, failure }: Ended) {
         let report = &mut self.report;
         match (failure, source) {
             (Some(failure), _) => {
                 report.failures += 1;
                 if report.failed.len() < TOLD {
-                    report.failed.push(failure);
+                    report.failed.push((key, failure));
                 }
             }
             (None, Source::Loaded | Source::Bypassed) => report.loaded += 1,
