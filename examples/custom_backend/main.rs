@@ -62,8 +62,8 @@ async fn install(dir: &Path) -> Result<(), Failure> {
     let store = Sqlite::open(dir.join("cache.sqlite"))?;
     let cache = Cache::builder().namespace("reports").remote(store).build()?;
     // The memory tier serves entries without asking the file when the bus is connected.
-    while !cache.is_linked() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+    if !cache.linked(Duration::from_secs(10)).await {
+        eprintln!("the bus of {} is not connected yet", dir.display());
     }
     cache.install();
     Ok(())

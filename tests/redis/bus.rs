@@ -138,3 +138,26 @@ async fn silent_for_some_seconds() {
     load.goes_on(Duration::from_secs(3)).await;
     ends(load, "bus silent", NOTICED).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_can_wait_for_the_link() {
+    let server = Server::start();
+    let cache = || async {
+        let redis = Redis::connect(server.url()).await.unwrap();
+        larder::Cache::builder().remote(redis).build().unwrap()
+    };
+    let linked = cache().await;
+    assert!(linked.linked(Duration::from_secs(30)).await && linked.is_linked());
+    assert!(linked.linked(Duration::ZERO).await);
+
+    let (lost, closed) = (cache().await, cache().await);
+    assert!(lost.linked(Duration::from_secs(30)).await);
+    closed.close().await.unwrap();
+    let long = tokio::time::timeout(Duration::from_secs(30), closed.linked(Duration::MAX));
+    assert!(!long.await.unwrap(), "a closed cache is not waited for");
+    drop(server);
+    eventually("the loss is noticed", async || !lost.is_linked()).await;
+    assert!(!lost.linked(Duration::from_millis(20)).await);
+    // In memory there is nothing to wait for.
+    assert!(larder::Cache::builder().build().unwrap().linked(Duration::ZERO).await);
+}

@@ -21,12 +21,16 @@ pub use info::{Info, MemoryInfo, RemoteInfo};
 pub use keys::{KeyCount, KeyStream};
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use crate::base::{Error, KnownResult};
+use crate::base::{Clock, Error, KnownResult};
 use crate::call::{Rules, Work, reading};
 use crate::codec::RemoteValue;
 use crate::engine::{Cache, Request};
 use crate::registry::Builder;
+
+/// The pause between two looks at the link.
+const LINK_PAUSE: Duration = Duration::from_millis(2);
 
 impl Cache {
     /// Returns a builder.
@@ -73,6 +77,42 @@ impl Cache {
     /// Returns whether evictions by other processes arrive. Always true without a remote tier.
     pub fn is_linked(&self) -> bool {
         self.engine.is_linked()
+    }
+
+    /// Waits until evictions by other processes arrive ([`is_linked`](Self::is_linked)), for at most `timeout`, and returns
+    /// whether they do: for a program that wants hits in memory from its first request on. Until then each hit in memory also
+    /// asks the remote tier. It is no failure if it takes longer: the cache connects whenever it can.
+    ///
+    /// The time is that of the machine, also if the cache has a manual clock. A [closed](Self::close) cache is not waited
+    /// for. Cancel-safe.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().remote(MemoryBackend::new()).build()?;
+    /// if !cache.linked(Duration::from_secs(5)).await {
+    ///     eprintln!("the bus is not connected yet");
+    /// }
+    /// # assert!(cache.is_linked());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "it returns whether the bus is connected"]
+    pub async fn linked(&self, timeout: Duration) -> bool {
+        let began = Instant::now();
+        loop {
+            if self.is_linked() {
+                return true;
+            }
+            let left = timeout.saturating_sub(began.elapsed());
+            if left.is_zero() || self.engine.switch().is_closed() {
+                return false;
+            }
+            Clock::coarse().sleep(left.min(LINK_PAUSE)).await;
+        }
     }
 }
 
