@@ -81,6 +81,9 @@ section! {
     pub struct PolicyConfig {
         /// Whether functions use the cache; only for `functions`. Default: true.
         enabled: bool,
+        /// Whether the calls of functions are part of statistics and metrics; only for `functions`. Default: as the
+        /// function's attribute says.
+        metrics: bool,
         /// How long a value is fresh: a duration, or `"never"`.
         ttl: Ttl,
         /// How long a value is fresh after its last read.

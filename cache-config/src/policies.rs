@@ -26,6 +26,9 @@ pub(crate) fn policies(config: &CacheConfig, faults: &mut Vec<Fault>) -> Policie
             Some(true) => policies.enable(path.as_str()),
             None => policies,
         };
+        if let Some(shown) = policy.metrics {
+            policies = policies.metrics(path.as_str(), shown);
+        }
     }
     policies
 }
@@ -45,6 +48,10 @@ fn checked(at: &str, config: &PolicyConfig, switches: bool, faults: &mut Vec<Fau
     if config.enabled.is_some() && !switches {
         let message = "only a function can be switched off here; write `enabled` beside `functions` for the whole cache";
         faults.push((format!("{at}.enabled"), message.to_owned()));
+    }
+    if config.metrics.is_some() && !switches {
+        let message = "only functions have this setting; write it in `functions`";
+        faults.push((format!("{at}.metrics"), message.to_owned()));
     }
     policy
 }

@@ -269,20 +269,23 @@ async fn policies_of_functions_and_models_change_at_run_time() {
     let cache = caches.get(None).unwrap().clone();
     assert_eq!(left(&cache, 1).await, [Some(60), Some(5)]);
 
-    let text = "policy.ttl = '10m'\n[functions]\n\"*::configured\".ttl = '1m'\n\"*::of_mod*\".enabled = false";
+    let text = "policy.ttl = '10m'\n[functions]\n\"*::configured\".ttl = '1m'\n\"*::of_mod*\".enabled = false\n\"*::configured\".metrics = false";
     let report = caches.apply(&toml(text)).unwrap();
     assert_eq!(
         (&report.applied[..], &report.needs_restart[..]),
         (&["models".to_owned(), "functions".to_owned()][..], &[][..])
     );
     assert_eq!(left(&cache, 2).await, [Some(1), None]);
+    let shown = || cache.stats_by_function().iter().any(|of| of.function.ends_with("::configured"));
+    assert!(!shown());
     caches.apply(&toml("policy.ttl = '9m'")).unwrap();
     assert_eq!(left(&cache, 3).await, [Some(60), Some(9)]);
+    assert!(shown());
 }
 
 #[test]
 fn mistakes_in_policies_have_their_places() {
-    let text = "policy.ttl = 0\npolicy.enabled = true\n[models.jar]\njitter = 2\n[functions]\n\"shop::search\".lease = 0\n\
+    let text = "policy.ttl = 0\npolicy.enabled = true\n[models.jar]\njitter = 2\nmetrics = true\n[functions]\n\"shop::search\".lease = 0\n\
                 \"shop::*\".soft_timeout = '2s'\n\"shop::*\".ttk = '1m'";
     let error = Config::layers().text(Format::Toml, "larder.toml", text).load().unwrap_err();
     let paths: Vec<_> = error.mistakes().iter().map(|mistake| mistake.path().to_owned()).collect();
@@ -290,6 +293,7 @@ fn mistakes_in_policies_have_their_places() {
         "policy.ttl",
         "policy.enabled",
         "models.jar.jitter",
+        "models.jar.metrics",
         "functions.shop::search.lease",
         "functions.shop::*.soft_timeout",
         "functions.shop::*.ttk",

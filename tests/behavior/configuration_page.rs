@@ -34,6 +34,7 @@ fn full() -> CacheConfig {
         functions: None,
         policy: PolicyConfig {
             enabled: None,
+            metrics: None,
             ttl: Some(Ttl::Never),
             tti: second,
             memory_ttl: second,

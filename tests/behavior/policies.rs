@@ -197,6 +197,19 @@ async fn a_function_without_metrics_is_not_counted_but_cached() {
     assert!(counted.len() == 1 && counted[0].ends_with("policies::open"), "{counted:?}");
     cache.evict_tag("silent").await.unwrap();
     assert_eq!(silent(&cache, 1).peek().await.unwrap(), None);
+
+    // Policies decide instead of the attribute, while the cache is in use.
+    let shown = || cache.stats_by_function().into_iter().map(|of| of.function).collect::<Vec<_>>();
+    let policies = Policies::new().metrics("*::open", false).metrics("*::silent", true);
+    cache.set_policies(policies.clone()).unwrap();
+    assert!(shown().len() == 1 && shown()[0].ends_with("::silent"), "{:?}", shown());
+    assert_eq!((cache.stats().hits(), cache.stats().loads), (2, 1), "all its calls");
+    cache.set_policies(policies.metrics("*", false).metrics("*::open", true)).unwrap();
+    assert!(shown().len() == 1 && shown()[0].ends_with("::open"), "{:?}", shown());
+    cache.set_policies(Policies::new().metrics("*", false)).unwrap();
+    assert!(shown().is_empty());
+    assert_eq!(cache.stats().loads, 0);
+    assert_eq!(open(&cache, 1).traced().await.source, Source::Memory, "it is cached all the same");
 }
 
 #[test]

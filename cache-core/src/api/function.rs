@@ -72,7 +72,7 @@ impl Function {
         let own = |tally: &&Tally| {
             tally.site.is_some_and(|site| site.number() == self.entries.site.number())
         };
-        let counts = cache.engine.counters().all().filter(own).map(Tally::since_reset).sum();
+        let counts = cache.engine.shown().filter(own).map(Tally::since_reset).sum();
         Ok(counts)
     }
 

@@ -159,7 +159,7 @@ fn describe() {
 /// The totals of each function; functions with the same path are summed.
 fn by_path(engine: &Engine) -> BTreeMap<Option<&'static str>, Stats> {
     let mut functions: BTreeMap<_, Stats> = BTreeMap::new();
-    for tally in engine.counters().all() {
+    for tally in engine.shown() {
         *functions.entry(tally.site.map(Function::path)).or_default() += tally.total();
     }
     functions

@@ -43,7 +43,7 @@ impl Cache {
     /// Returns the counts since the cache was built, or since its statistics were [reset](Self::reset_stats),
     /// and the current sizes. It sums some counters for each function and visits no entry.
     pub fn stats(&self) -> Stats {
-        let counts = self.engine.counters().all().map(Tally::since_reset).sum();
+        let counts = self.engine.shown().map(Tally::since_reset).sum();
         self.engine.standing(counts)
     }
 
@@ -62,7 +62,7 @@ impl Cache {
     /// (a key template with `{Self}` or `skip(Self)`).
     pub fn stats_by_function(&self) -> Vec<FunctionStats> {
         let mut functions: BTreeMap<String, FunctionStats> = BTreeMap::new();
-        for tally in self.engine.counters().all() {
+        for tally in self.engine.shown() {
             let Some(site) = tally.site else { continue };
             let new = FunctionStats::of(site);
             let known = functions.entry(new.function.clone()).or_insert(new);

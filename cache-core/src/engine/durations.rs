@@ -7,7 +7,6 @@ use metrics::{Label, histogram};
 use super::handle::Engine;
 use super::request::Request;
 use super::spans::DIRECT;
-use crate::stats::Function;
 
 pub(crate) const LOAD: &str = "larder_load_duration_seconds";
 
@@ -22,19 +21,19 @@ pub(crate) fn labels(engine: &Engine, function: Option<&'static str>) -> [Label;
 }
 
 pub(crate) fn load_duration(engine: &Engine, request: &Request, took: Duration) {
-    if is_silent(request) {
+    if !is_shown(engine, request) {
         return;
     }
     histogram!(LOAD, labels(engine, request.function()).iter()).record(took);
 }
 
 pub(crate) fn response_duration(engine: &Engine, request: &Request, took: Duration) {
-    if is_silent(request) {
+    if !is_shown(engine, request) {
         return;
     }
     histogram!(RESPONSE, labels(engine, request.function()).iter()).record(took);
 }
 
-fn is_silent(request: &Request) -> bool {
-    request.site.is_some_and(Function::is_silent)
+fn is_shown(engine: &Engine, request: &Request) -> bool {
+    request.site.is_none_or(|site| engine.shows(site))
 }

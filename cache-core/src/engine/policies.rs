@@ -6,6 +6,7 @@ use super::handle::{Cache, Engine};
 use super::request::Request;
 use super::site::Site;
 use crate::base::{ActiveScope, Error, Pattern, Policy, PolicyRef, Ttl, warn_once};
+use crate::stats::{Function, Tally};
 use crate::tags::tag;
 
 /// The policies of one cache: defaults for everything in it, for models, and settings for functions.
@@ -53,6 +54,8 @@ pub struct Policies {
 enum FunctionRule {
     Policy(Box<Policy>),
     Enabled(bool),
+    /// Whether its calls are part of statistics and metrics.
+    Metrics(bool),
 }
 
 impl Policies {
@@ -94,13 +97,22 @@ impl Policies {
         self.switched(path.into(), true)
     }
 
-    fn switched(mut self, path: Pattern, on: bool) -> Self {
-        // The last rule decides, so an earlier one for the same path is superfluous.
-        let is_other = |known: &Pattern, rule: &FunctionRule| {
-            *known != path || !matches!(rule, FunctionRule::Enabled(_))
-        };
-        self.functions.retain(|(known, rule)| is_other(known, rule));
-        self.functions.push((path, FunctionRule::Enabled(on)));
+    /// Sets whether the calls of functions are part of statistics and metrics, instead of what their attributes say
+    /// (`metrics = false`). They are counted in any case: a function that is shown again shows all of them.
+    pub fn metrics(self, path: impl Into<Pattern>, shown: bool) -> Self {
+        self.ruled(path.into(), FunctionRule::Metrics(shown))
+    }
+
+    fn switched(self, path: Pattern, on: bool) -> Self {
+        self.ruled(path, FunctionRule::Enabled(on))
+    }
+
+    /// Adds a rule of which the last one decides, so an earlier one of its kind for the same path is superfluous.
+    fn ruled(mut self, path: Pattern, rule: FunctionRule) -> Self {
+        let kind = std::mem::discriminant(&rule);
+        self.functions
+            .retain(|(known, rule)| *known != path || std::mem::discriminant(rule) != kind);
+        self.functions.push((path, rule));
         self
     }
 
@@ -113,7 +125,7 @@ impl Policies {
         let models = self.models.iter().map(|(_, policy)| policy);
         let functions = self.functions.iter().filter_map(|(_, rule)| match rule {
             FunctionRule::Policy(policy) => Some(&**policy),
-            FunctionRule::Enabled(_) => None,
+            FunctionRule::Enabled(_) | FunctionRule::Metrics(_) => None,
         });
         for policy in self.all.iter().chain(models).chain(functions) {
             // The windows may belong to another policy's `ttl`.
@@ -136,7 +148,7 @@ impl Policies {
         let function = self.functions.iter().filter(|(pattern, _)| matches(pattern));
         let mut policy = function.fold(own, |policy, (_, rule)| match rule {
             FunctionRule::Policy(rule) => rule.instead_of(&policy),
-            FunctionRule::Enabled(_) => policy,
+            FunctionRule::Enabled(_) | FunctionRule::Metrics(_) => policy,
         });
         for (_, default) in self.models.iter().filter(|(model, _)| is_of(request, model)) {
             policy = policy.or(default);
@@ -154,12 +166,25 @@ impl Policies {
 
     /// Whether caching is off for the function of this path.
     pub(crate) fn disables(&self, path: &str) -> bool {
-        let rules = self.functions.iter().rev().filter(|(pattern, _)| pattern.matches(path));
-        let switch = rules.filter_map(|(_, rule)| match rule {
+        let enabled = |rule: &FunctionRule| match rule {
             FunctionRule::Enabled(enabled) => Some(*enabled),
-            FunctionRule::Policy(_) => None,
-        });
-        switch.map(|enabled| !enabled).next().unwrap_or(false)
+            FunctionRule::Policy(_) | FunctionRule::Metrics(_) => None,
+        };
+        self.last(path, enabled) == Some(false)
+    }
+
+    /// Whether the calls of the function of this path are shown, if a rule says so.
+    fn shows(&self, path: &str) -> Option<bool> {
+        self.last(path, |rule| match rule {
+            FunctionRule::Metrics(shown) => Some(*shown),
+            FunctionRule::Policy(_) | FunctionRule::Enabled(_) => None,
+        })
+    }
+
+    /// What the last rule for this path says.
+    fn last<T>(&self, path: &str, of: impl Fn(&FunctionRule) -> Option<T>) -> Option<T> {
+        let rules = self.functions.iter().rev().filter(|(pattern, _)| pattern.matches(path));
+        rules.filter_map(|(_, rule)| of(rule)).next()
     }
 
     fn disables_any(&self) -> bool {
@@ -212,6 +237,18 @@ impl Engine {
         let mut completed = request.clone();
         self.complete(&mut completed);
         Some(completed)
+    }
+
+    /// Whether the calls of a function are part of statistics and metrics.
+    pub(crate) fn shows(&self, function: &dyn Function) -> bool {
+        let in_use = self.policies.load();
+        let rule = in_use.as_ref().and_then(|in_use| in_use.policies.shows(function.path()));
+        rule.unwrap_or_else(|| !function.is_silent())
+    }
+
+    /// The counters that are shown: those of operations by hand, and of functions.
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Tally> {
+        self.counters.all().filter(|tally| tally.site.is_none_or(|site| self.shows(site)))
     }
 
     /// Whether the function is switched off.

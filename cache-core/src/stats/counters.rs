@@ -148,7 +148,6 @@ impl Counters {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Tally> {
-        let told = |tally: &&Tally| !tally.site.is_some_and(Function::is_silent);
-        std::iter::once(&self.direct).chain(self.functions.iter().filter(told))
+        std::iter::once(&self.direct).chain(self.functions.iter())
     }
 }
