@@ -18,6 +18,42 @@ impl Config {
     /// # Errors
     /// The mistakes that [`check`](Self::check) finds, or the error of a Redis with `redis.connect = "strict"`.
     pub async fn build(&self) -> Result<Caches, ConfigError> {
+        self.build_with(|_, builder| builder).await
+    }
+
+    /// Builds the caches like [`build`](Self::build), each with what only the program can give it: a listener, weighers, a
+    /// backend, a retry log. `complete` gets the name of each cache (the default cache has none) and the builder with all
+    /// settings of the configuration. What it sets there has precedence.
+    ///
+    /// ```
+    /// # use cache_config as config;
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, MemoryBackend};
+    /// use config::{CacheConfig, Config};
+    ///
+    /// # async fn run() -> Result<(), config::ConfigError> {
+    /// let config = Config::default().cache("images", CacheConfig::default().namespace("images"));
+    /// let caches = config
+    ///     .build_with(|name, builder| match name {
+    ///         Some("images") => builder
+    ///             .remote(MemoryBackend::new())
+    ///             .change_memory(|memory| memory.weigher(|image: &String| image.len() as u64)),
+    ///         _ => builder.listener(|event: &_| println!("{event:?}")),
+    ///     })
+    ///     .await?;
+    /// caches.install();
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As [`build`](Self::build); also if a builder is not valid any more. `complete` is not called if the configuration
+    /// itself has mistakes.
+    pub async fn build_with(
+        &self,
+        mut complete: impl FnMut(Option<&str>, Builder) -> Builder,
+    ) -> Result<Caches, ConfigError> {
         self.check()?;
         let (mut caches, mut connected, mut mistakes) = (Vec::new(), Vec::new(), Vec::new());
         for (name, config) in self.effective() {
@@ -27,7 +63,7 @@ impl Config {
             }
             let built = with_remote(builder, &config.redis, &mut connected).await;
             let built = built.and_then(|builder| {
-                builder.build().map_err(|error| (String::new(), error.to_string()))
+                complete(name, builder).build().map_err(|error| (String::new(), error.to_string()))
             });
             match built {
                 Ok(cache) => {

@@ -384,3 +384,54 @@ proptest! {
         prop_assert_eq!(read.as_ref(), Ok(&config), "{:?}", pairs);
     }
 }
+
+/// What only code can give a cache comes with the settings of the configuration, for each cache by its name.
+#[tokio::test]
+async fn a_program_completes_the_builders() {
+    use std::sync::{Arc, Mutex};
+
+    use larder::backend::MemoryBackend;
+
+    let text = "default_ttl = '1m'\nmemory.max_bytes = '1 MiB'\n[caches.jars]\nnamespace = 'shelf'\n[caches.plain]\nmemory.max_entries = 7";
+    let names = Mutex::new(Vec::new());
+    let heard = Arc::new(Mutex::new(0));
+    let caches = toml(text)
+        .build_with(|name, builder| {
+            names.lock().unwrap().push(name.map(str::to_owned));
+            let heard = Arc::clone(&heard);
+            match name {
+                None => builder.change_memory(|memory| memory.weigher(|_: &u32| 1_000)),
+                Some("jars") => builder
+                    .remote(MemoryBackend::new())
+                    .listener(move |_: &larder::stats::CacheEvent<'_>| *heard.lock().unwrap() += 1),
+                Some(_) => builder,
+            }
+        })
+        .await
+        .unwrap();
+    let some = |name: &str| Some(name.to_owned());
+    assert_eq!(*names.lock().unwrap(), [None, some("jars"), some("plain")]);
+    let [default, jars, plain] =
+        [None, Some("jars"), Some("plain")].map(|name| caches.get(name).unwrap());
+    assert!(default.info().await.memory.is_some() && default.info().await.remote.is_none());
+    let before = default.stats().bytes;
+    default.insert("k", 7_u32).await.unwrap();
+    assert!(default.stats().bytes >= before + 1_000, "the weigher is in use");
+    assert!(
+        matches!(default.info().await.memory.unwrap().capacity, Capacity::Bytes(_)),
+        "and the bound"
+    );
+    assert_eq!(jars.namespace(), "shelf");
+    assert!(jars.info().await.remote.is_some());
+    jars.insert("k", 7_u32).await.unwrap();
+    jars.remove("k").await.unwrap();
+    assert!(*heard.lock().unwrap() > 0);
+    assert!(plain.ttl("k").await.unwrap().is_none());
+
+    // The builder must still be valid, and mistakes of the configuration come first.
+    let refused = toml(text).build_with(|_, builder| builder.no_memory()).await.unwrap_err();
+    assert_eq!(refused.mistakes().len(), 3, "{refused}");
+    let mut wrong = Config::default();
+    wrong.default.policy.ttl = Some(Ttl::For(Duration::ZERO));
+    assert!(wrong.build_with(|_, _| unreachable!("not asked")).await.is_err());
+}

@@ -104,6 +104,26 @@ impl Builder {
         self
     }
 
+    /// Changes the settings of the memory tier, for example of one that a configuration has described. Does nothing
+    /// without a memory tier.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// use larder::{Cache, Memory};
+    ///
+    /// # fn main() -> Result<(), larder::Error> {
+    /// let described = Cache::builder().memory(Memory::max_bytes(64 << 20));
+    /// let cache = described
+    ///     .change_memory(|memory| memory.weigher(|image: &std::sync::Arc<[u8]>| image.len() as u64))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn change_memory(mut self, change: impl FnOnce(Memory) -> Memory) -> Self {
+        self.memory = self.memory.map(change);
+        self
+    }
+
     /// Removes the memory tier: every read asks the remote tier.
     pub fn no_memory(mut self) -> Self {
         self.memory = None;
