@@ -304,7 +304,7 @@ mutant stale-is-pending $remote/evict.rs 's/let done = instead\.await\?;\s+attem
 mutant soft-every-eviction $memory 's/let generation = self\.shared\.series\(\);\s+store\.keep_generation\(key, generation, kept/let generation = store.generation(key, now).map_or(SERIES, |(old, _)| old + 1);\n            store.keep_generation(key, generation, kept/'
 mutant soft-own-evictions $generation 's/Self::Hard => HARD,/Self::Hard => 1,/'
 mutant soft-keeps-the-pause $core/engine/failsafe.rs 's/let again = entry\.again\(life, stamps\);/let again = entry.again(life, stamps);\n            again.rest_as(\&entry);/'
-mutant soft-leases-as-new $generation 's/saturating_add\(places\.min\(SERIES - 1\)\)/saturating_add(0 * places)/'
+mutant soft-leases-as-new $core/backend/lease.rs 's/saturating_add\(places\.min\(SERIES - 1\)\)/saturating_add(0 * places)/'
 
 mutant notice-of-a-key $remote/evict.rs 's/self\.backend\.remove_each\(&places, Some\(&notice\)\)/{ let _ = \&notice; self.backend.remove_each(\&places, None) }/'
 mutant notice-of-a-pattern $remote/pattern.rs 's/self\.tell\(Selection::Pattern\(pattern\.clone\(\)\)\)\.await/{ let _ = pattern; Ok(()) }/'

@@ -16,6 +16,8 @@ mod cluster_batches;
 mod cluster_changes;
 #[path = "redis/cluster_parts.rs"]
 mod cluster_parts;
+#[path = "redis/cold_misses.rs"]
+mod cold_misses;
 #[path = "redis/demoted.rs"]
 mod demoted;
 #[path = "redis/faults.rs"]

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{
     Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture,
-    GENERATION_TTL, Leases, Message, MessageHandler, Pattern, ReadRequest, RemoveOutcome, SERIES,
-    ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+    GENERATION_TTL, LeaseOutcome, LeaseRequest, Leases, Message, MessageHandler, Pattern,
+    ReadRequest, RemoveOutcome, SERIES, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 use redis::Value;
 
@@ -84,6 +84,15 @@ impl Backend for Redis {
             let value = self.single((key, most), left, value).await?;
             Ok((self.whole(generations, known, keep).await?, vec![value]))
         })
+    }
+
+    fn read_or_acquire<'a>(
+        &'a self,
+        lease: LeaseRequest<'a>,
+        generations: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, (Vec<u64>, LeaseOutcome)> {
+        Box::pin(self.read_or_acquire_now(lease, generations, keep))
     }
 
     fn set<'a>(

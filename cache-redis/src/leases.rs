@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    BackendError, BackendResult, BoxFuture, LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest,
-    Leases, Message, Pattern, RevokePage, SetEntry, VERSION_LEN,
+    Backend, BackendError, BackendResult, BoxFuture, LEASE_GRACE, LeaseCommit, LeaseOutcome,
+    LeaseRequest, Leases, Message, Pattern, ReadRequest, RevokePage, SetEntry, VERSION_LEN,
 };
 use redis::Value;
 
@@ -19,8 +19,8 @@ use crate::connection::{OnBreak, Reply, Request};
 use crate::errors::Fault;
 use crate::keys::{lease_glob, lease_key, value_key};
 use crate::replay::What;
-use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, RENEW};
-use crate::values::{command, count, last_byte, read};
+use crate::scripts::{ABORT, ACQUIRE, COMMIT, Call, READ_OR_ACQUIRE, RENEW};
+use crate::values::{command, count, last_byte, number, read};
 
 impl Leases for Redis {
     fn acquire<'a>(&'a self, request: LeaseRequest<'a>) -> BackendResult<'a, LeaseOutcome> {
@@ -100,6 +100,48 @@ impl Redis {
         self.each("acquire", chunks, acquisition, acquired).await
     }
 
+    /// One script on one server. On a cluster, the generations may be on other nodes than the value.
+    pub(crate) async fn read_or_acquire_now(
+        &self,
+        lease: LeaseRequest<'_>,
+        generations: &[&str],
+        keep: Duration,
+    ) -> Result<(Vec<u64>, LeaseOutcome), BackendError> {
+        if self.connection().cluster().is_none() && generations.len() <= CHUNK {
+            self.connection().asks_for(1, lease.most);
+            let reply = self.call("acquire", reading(lease, generations)).await?;
+            if let Some(answered) = self.answered(reply, generations.len())? {
+                return Ok(answered);
+            }
+        }
+        // A generation is missing, so it must be created first.
+        let keys = [lease.key];
+        let read = ReadRequest { keys: &keys, most: lease.most, generations, keep };
+        let (known, mut values) = self.read(read).await?;
+        let outcome = match values.pop().flatten() {
+            Some(value) => LeaseOutcome::Value(value),
+            None => {
+                let generation = LeaseRequest::newest(&known);
+                self.acquire(LeaseRequest { generation, ..lease }).await?
+            }
+        };
+        Ok((known, outcome))
+    }
+
+    /// Decodes the reply to [`reading`]; `None` if a generation is missing.
+    fn answered(
+        &self,
+        reply: Value,
+        generations: usize,
+    ) -> Result<Option<(Vec<u64>, LeaseOutcome)>, BackendError> {
+        let Value::Array(mut answers) = reply else { return Err(self.unexpected("acquire")) };
+        let Some(outcome) = answers.pop() else { return Ok(None) };
+        let known: Option<Vec<u64>> = answers.into_iter().map(number).collect();
+        let known = known.filter(|known| known.len() == generations);
+        let known = known.ok_or_else(|| self.unexpected("acquire"))?;
+        Ok(Some((known, self.item(outcome, "acquire", acquired)?)))
+    }
+
     async fn commit_now(&self, commits: &[LeaseCommit<'_>]) -> Vec<Result<bool, BackendError>> {
         let before = self.takeovers();
         let size = |commit: &LeaseCommit<'_>| commit.entry.key.len() + commit.entry.value.len();
@@ -172,13 +214,7 @@ impl Redis {
             Ok(replies) => replies,
             Err(error) => return vec![Err(error); chunks.iter().map(|chunk| chunk.len()).sum()],
         };
-        let one = |item: Value| match item {
-            Value::BulkString(why) => {
-                let why = String::from_utf8_lossy(&why);
-                Err(Fault::refused(&why, self.connection().endpoint()).of(operation))
-            }
-            item => answer(item).ok_or_else(|| self.unexpected(operation)),
-        };
+        let one = |item: Value| self.item(item, operation, answer);
         let all = |(chunk, reply): (&[I], Reply)| match self.accept(operation, reply) {
             Ok(Value::Array(items)) if items.len() == chunk.len() => {
                 items.into_iter().map(one).collect()
@@ -187,6 +223,22 @@ impl Redis {
             Err(error) => vec![Err(error); chunk.len()],
         };
         chunks.into_iter().zip(replies).flat_map(all).collect()
+    }
+
+    /// Decodes what a script returns for one item.
+    fn item<T>(
+        &self,
+        item: Value,
+        operation: &'static str,
+        answer: fn(Value) -> Option<T>,
+    ) -> Result<T, BackendError> {
+        match item {
+            Value::BulkString(why) => {
+                let why = String::from_utf8_lossy(&why);
+                Err(Fault::refused(&why, self.connection().endpoint()).of(operation))
+            }
+            item => answer(item).ok_or_else(|| self.unexpected(operation)),
+        }
     }
 
     /// The result of the only item.
@@ -219,6 +271,14 @@ fn acquisition(requests: &[LeaseRequest<'_>]) -> Call {
         [text(token), generation, ttl, px, seen, steal, last_byte(most)]
     });
     Call::new(&ACQUIRE, keys, [text(VERSION_LEN as u64)].into_iter().chain(args).collect())
+}
+
+fn reading(LeaseRequest { key, token, ttl, most, .. }: LeaseRequest<'_>, tags: &[&str]) -> Call {
+    let mut keys = with_leases([key].into_iter());
+    keys.extend(tags.iter().map(|&tag| tag.to_owned()));
+    let [ttl, px] = times(ttl);
+    let args = vec![text(VERSION_LEN as u64), text(token), ttl, px, last_byte(most)];
+    Call::new(&READ_OR_ACQUIRE, keys, args)
 }
 
 fn acquired(reply: Value) -> Option<LeaseOutcome> {

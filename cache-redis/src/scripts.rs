@@ -52,7 +52,12 @@ pub(crate) static REPLACE: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[REPLACE_B
 /// with the number of takeovers if the lease is granted; the remaining milliseconds of another
 /// holder's lease; or a text with the reason if a full server refuses the lease.
 pub(crate) static ACQUIRE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(&[RANGE, LEASE, ACQUIRE_BODY]));
+    LazyLock::new(|| Lua::new(&[RANGE, LEASE, ACQUIRE_ONE, ACQUIRE_BODY]));
+
+/// Reads generations, and requests a lease under the newest of them, as `ACQUIRE` does. Returns the generations, followed by what
+/// `ACQUIRE` returns for the lease; an empty list if a generation is missing.
+pub(crate) static READ_OR_ACQUIRE: LazyLock<Lua> =
+    LazyLock::new(|| Lua::new(&[RANGE, STORED_AND_NOW, LEASE, ACQUIRE_ONE, READ_OR_ACQUIRE_BODY]));
 
 /// Stores each value whose lease its token holds, and ends that lease. Returns for each whether it
 /// was stored, or a text with the reason if a full server refuses it.
@@ -206,11 +211,8 @@ end
 
 // A lease lasts no longer than its key. A lease whose key has no expiry is foreign: every lease of
 // larder has one.
-const ACQUIRE_BODY: &str = r"
-local count, mark_length = #KEYS / 2, ARGV[1]
-return each(count, function(index)
-    local key, lease = KEYS[index], KEYS[count + index]
-    local token, generation, ttl, px, seen, steal, last = unpack(ARGV, 7 * index - 5, 7 * index + 1)
+const ACQUIRE_ONE: &str = r"
+local function acquire(key, lease, mark_length, token, generation, ttl, px, seen, steal, last)
     if steal == '' then
         local mark, refusal = range(key, -mark_length, -1)
         if refusal then return nil, refusal end
@@ -235,7 +237,35 @@ return each(count, function(index)
     local held, refusal = hold(lease, token, generation, takeovers, now + tonumber(ttl), px)
     if refusal then return nil, refusal end
     return {held}
+end
+";
+
+const ACQUIRE_BODY: &str = r"
+local count, mark_length = #KEYS / 2, ARGV[1]
+return each(count, function(index)
+    local key, lease = KEYS[index], KEYS[count + index]
+    return acquire(key, lease, mark_length, unpack(ARGV, 7 * index - 5, 7 * index + 1))
 end)
+";
+
+// The keys of generations follow those of the value and of the lease. Without a mark that the caller has seen, every value is
+// returned. Numbers of a series are added, as the client does: a caller that has seen more soft evictions is newer.
+const READ_OR_ACQUIRE_BODY: &str = r"
+local mark_length, token, ttl, px, last = unpack(ARGV)
+local answers, series, places = {}, 0, 0
+for index = 3, #KEYS do
+    local of, place, number = stored(KEYS[index])
+    if not of then return {} end
+    series, places = math.max(series, of), places + place
+    answers[index - 2] = number
+end
+local generation = string.format('%017.0f%03d', series, math.min(places, 999))
+local outcome = each(1, function()
+    return acquire(KEYS[1], KEYS[2], mark_length, token, generation, ttl, px, '', '', last)
+end)
+if outcome.err then return outcome end
+answers[#answers + 1] = outcome[1]
+return answers
 ";
 
 const COMMIT_BODY: &str = r"

@@ -66,6 +66,7 @@ enum Defect {
     HasLeasesAsValues,
     NeverSteals,
     IgnoresGenerations,
+    AcquiresWithoutGenerations,
     RenewsForAll,
     AbortsForAll,
     CommitsForAll,
@@ -136,6 +137,7 @@ const BROKEN: &[(&str, Defect)] = &[
     ("lease_is_independent_of_the_value", D::HasLeasesAsValues),
     ("acquire_steals", D::NeverSteals),
     ("acquire_ends_leases_of_older_generations", D::IgnoresGenerations),
+    ("reads_or_acquires", D::AcquiresWithoutGenerations),
     ("renews_for_the_holder_only", D::RenewsForAll),
     ("aborts_for_the_holder_only", D::AbortsForAll),
     ("commits_for_the_holder_only", D::CommitsForAll),
@@ -430,6 +432,23 @@ impl Backend for Broken {
                 known.reverse();
             }
             Ok((known, self.get_many(read.keys, read.most).await?))
+        })
+    }
+
+    fn read_or_acquire<'a>(
+        &'a self,
+        lease: LeaseRequest<'a>,
+        generations: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, (Vec<u64>, LeaseOutcome)> {
+        Box::pin(async move {
+            let known = self.generations(generations, keep).await?;
+            let mut request = lease;
+            if !self.is(D::AcquiresWithoutGenerations) {
+                request.generation = LeaseRequest::newest(&known);
+            }
+            // Without a mark that the caller has seen, it returns every value.
+            Ok((known, self.acquire(request).await?))
         })
     }
 

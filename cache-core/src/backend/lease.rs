@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::{BackendResult, Message, SetEntry, StoredValue};
+use super::{BackendResult, Message, SERIES, SetEntry, StoredValue};
 use crate::base::{BackendError, BoxFuture, Pattern};
 
 /// The number of requests that a default method on many leases sends at the same time.
@@ -73,6 +73,21 @@ pub struct RevokePage {
     pub count: u64,
     /// The cursor of the next page; `None`: this was the last page.
     pub next: Option<u64>,
+}
+
+impl LeaseRequest<'_> {
+    /// The newest of several generations, as one number: their newest series, with the sum of their places in their series, at
+    /// most the last number of that series.
+    pub fn newest(generations: &[u64]) -> u64 {
+        newest(generations.iter().copied())
+    }
+}
+
+/// [`LeaseRequest::newest`] without a list.
+pub(crate) fn newest(generations: impl Iterator<Item = u64> + Clone) -> u64 {
+    let series = generations.clone().fold(0, |newest: u64, seen| newest.max(seen / SERIES));
+    let places = generations.fold(0, |sum: u64, seen| sum.saturating_add(seen % SERIES));
+    series.saturating_mul(SERIES).saturating_add(places.min(SERIES - 1))
 }
 
 /// The lease operations of a [`Backend`](super::Backend) that supports them.

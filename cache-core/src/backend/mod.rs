@@ -7,6 +7,7 @@ mod memory;
 mod state;
 mod wrappers;
 
+pub(crate) use lease::newest;
 pub use lease::{
     LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases, RevokePage, VERSION_LEN,
 };
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::{BackendError, BoxFuture, Pattern};
+use crate::base::{BackendError, BackendErrorKind, BoxFuture, Pattern};
 
 /// The result of a backend's operations.
 pub type BackendResult<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
@@ -208,6 +209,45 @@ pub trait Backend: Send + Sync + 'static {
         })
     }
 
+    /// Returns generations, and either the value of `lease.key` or the answer to a request for its lease. A read that
+    /// expects to find nothing begins with this.
+    ///
+    /// Default: [`read`](Self::read), and if there is no value, [`Leases::acquire`]. A store that can answer both with one
+    /// request should do so.
+    ///
+    /// # Behaviour
+    /// - The generations and the value are what [`read`](Self::read) returns.
+    /// - If there is no value, the answer is that of [`Leases::acquire`]. The generation of the request is the newest of the
+    ///   returned ones: their newest series, with the sum of their places in their series; at most the last number of that
+    ///   series.
+    /// - `seen` and `steal` are not set.
+    ///
+    /// # Errors
+    /// `Unsupported` if there is no value and the store has no leases.
+    fn read_or_acquire<'a>(
+        &'a self,
+        lease: LeaseRequest<'a>,
+        generations: &'a [&'a str],
+        keep: Duration,
+    ) -> BackendResult<'a, (Vec<u64>, LeaseOutcome)> {
+        Box::pin(async move {
+            let mut request = lease;
+            let keys = [request.key];
+            let read = ReadRequest { keys: &keys, most: request.most, generations, keep };
+            let (known, values) = self.read(read).await?;
+            if let Some(value) = values.into_iter().next().flatten() {
+                return Ok((known, LeaseOutcome::Value(value)));
+            }
+            let Some(leases) = self.leases() else {
+                let message = "the store has no leases";
+                return Err(BackendError::new(BackendErrorKind::Unsupported, "lease", message));
+            };
+            request.generation = LeaseRequest::newest(&known);
+            let outcome = leases.acquire(request).await?;
+            Ok((known, outcome))
+        })
+    }
+
     /// Stores the entries and replaces existing values and their times to live.
     ///
     /// # Behaviour
@@ -245,7 +285,7 @@ pub trait Backend: Send + Sync + 'static {
     /// nothing. Returns whether it replaced the value. Used to change a lifetime (`expire`, `mark_stale`).
     ///
     /// A store that cannot do this safely omits it: the default returns
-    /// [`Unsupported`](crate::base::BackendErrorKind::Unsupported), and larder evicts the entry instead of
+    /// [`Unsupported`](BackendErrorKind::Unsupported), and larder evicts the entry instead of
     /// changing it.
     ///
     /// # Behaviour
@@ -260,8 +300,7 @@ pub trait Backend: Send + Sync + 'static {
     ) -> BackendResult<'a, bool> {
         let _ = (seen, write, notice);
         let message = "this backend has no conditional replacement of values";
-        let error =
-            BackendError::new(crate::base::BackendErrorKind::Unsupported, "replace", message);
+        let error = BackendError::new(BackendErrorKind::Unsupported, "replace", message);
         Box::pin(async move { Err(error) })
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lease::{Leases, VERSION_LEN};
+use super::lease::{LeaseOutcome, LeaseRequest, Leases, VERSION_LEN};
 use super::state::BackendState;
 use super::{
     Backend, BackendResult, Message, MessageHandler, ReadRequest, RemoveOutcome, ScanPage,
@@ -40,6 +40,14 @@ macro_rules! forward {
                 read: ReadRequest<'a>,
             ) -> BackendResult<'a, (Vec<u64>, Vec<Option<StoredValue>>)> {
                 (**self).read(read)
+            }
+            fn read_or_acquire<'a>(
+                &'a self,
+                lease: LeaseRequest<'a>,
+                generations: &'a [&'a str],
+                keep: Duration,
+            ) -> BackendResult<'a, (Vec<u64>, LeaseOutcome)> {
+                (**self).read_or_acquire(lease, generations, keep)
             }
             fn set<'a>(
                 &'a self,

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::answer::Hit;
 use super::flight::{FlightLeader, FlightResult};
-use super::lookup::promote;
+use super::lease::{Answer as LeaseAnswer, Claim};
+use super::lookup::{Found, promote};
 use super::read_context::ReadContext;
+use super::request::Mode;
 use crate::backend::VERSION_LEN;
 use crate::base::{BackendError, Source, Timestamp, boxed};
 use crate::codec::Coder;
@@ -42,6 +44,8 @@ pub(crate) struct Miss {
     pub(super) unmarked: bool,
     /// Why the remote tier could not be asked.
     pub(super) remote_error: Option<BackendError>,
+    /// The answer to the request for the lease, if the read came with one.
+    pub(super) leased: Option<LeaseAnswer>,
 }
 
 /// Two readings of one entry's age may differ by this much.
@@ -158,7 +162,12 @@ impl ReadContext {
         purpose: ReadPurpose,
     ) -> RemoteLookup {
         let engine = &self.engine;
-        let found = engine.look_remote(&self.request, codec, ticket, self.seat()).await;
+        let found = match self.claim(lead, purpose) {
+            Some(claim) => {
+                boxed(|| engine.look_or_claim(&self.request, codec, ticket, claim)).await
+            }
+            None => engine.look_remote(&self.request, codec, ticket, self.seat()).await,
+        };
         lead.restamp(ticket);
         let found = match found {
             Ok(found) => found,
@@ -169,7 +178,8 @@ impl ReadContext {
                 self.tally().remote_misses();
             }
         };
-        let mut missing = Miss { mark: found.mark, unmarked: found.unmarked, ..Miss::default() };
+        let Found { mark, unmarked, leased, .. } = found;
+        let mut missing = Miss { mark, unmarked, leased, ..Miss::default() };
         let Some(entry) = found.entry else {
             nothing();
             return RemoteLookup::Missing(missing);
@@ -197,6 +207,21 @@ impl ReadContext {
         }
         nothing();
         RemoteLookup::Missing(missing)
+    }
+
+    /// The request for the lease that goes with the read, if the read will probably find nothing and would then request this
+    /// lease: the load that follows needs one request less, and any other read needs more of the store.
+    fn claim(&self, lead: &FlightLeader, purpose: ReadPurpose) -> Option<Claim> {
+        let (engine, request) = (&self.engine, &self.request);
+        let remote = engine.remote.as_ref()?;
+        let claims = !purpose.is_renewal()
+            && request.mode == Mode::Normal
+            && self.seat().is_none()
+            && self.transaction.is_none()
+            && !lead.took_over()
+            && remote.has_leases()
+            && remote.expected().nothing(request.function_number());
+        claims.then(|| Claim::new(engine, request.key.as_str(), self.first_ask(), None))
     }
 
     /// The remote tier cannot be asked, so memory keeps serving.

@@ -55,7 +55,7 @@ pub(crate) struct Claim {
 }
 
 /// What the store has answered to a claim.
-enum Answer {
+pub(crate) enum Answer {
     Done(Leased),
     /// Another process holds the lease: it is requested again at this time.
     Again(Claim, Timestamp),
@@ -84,19 +84,19 @@ impl Claim {
     }
 
     /// Records that it is requested now.
-    fn sent(&mut self) {
+    pub(super) fn sent(&mut self) {
         // Before the answer: if the caller is dropped while the answer is on its way, the lease may have been given.
         self.lease.held = true;
         self.lease.asked = self.lease.engine.clock.now();
     }
 
-    fn question(&self) -> LeaseQuestion<'_> {
+    pub(super) fn question(&self) -> LeaseQuestion<'_> {
         let Lease { key, token, term, .. } = &self.lease;
         LeaseQuestion { key, token: *token, ttl: *term, ask: self.ask }
     }
 
     /// `fraction` makes the pauses random, so that waiting processes do not ask at the same time.
-    fn answered(mut self, acquired: LeaseOutcome, fraction: f64) -> Answer {
+    pub(super) fn answered(mut self, acquired: LeaseOutcome, fraction: f64) -> Answer {
         let asked = self.lease.asked;
         match acquired {
             LeaseOutcome::Lead { takeovers } => {
@@ -119,6 +119,45 @@ impl Claim {
                 let wake = wake.min(self.ask.until);
                 self.pause = self.pause.mul_f64(1.6).min(LONGEST_PAUSE);
                 Answer::Again(self, wake)
+            }
+        }
+    }
+}
+
+impl Claim {
+    /// Records that the store has not granted it.
+    pub(super) fn unneeded(mut self) {
+        self.lease.held = false;
+    }
+
+    /// Requests the lease, and waits while another process has it.
+    async fn ask(mut self) -> Result<Leased, BackendError> {
+        let engine = Arc::clone(&self.lease.engine);
+        let Some(remote) = &engine.remote else { return Ok(Leased::Refused) };
+        loop {
+            self.sent();
+            let acquired = remote.acquire(self.question()).await?;
+            match self.answered(acquired, engine.chance.fraction()) {
+                Answer::Done(leased) => return Ok(leased),
+                Answer::Again(again, wake) => {
+                    self = again;
+                    engine.clock.sleep_until(wake).await;
+                }
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// Goes on with an answer that came with a read: waits and asks again if another process has the lease.
+    pub(super) async fn go_on(self, ask: Ask) -> Result<Leased, BackendError> {
+        match self {
+            Self::Done(leased) => Ok(leased),
+            Self::Again(mut claim, wake) => {
+                let engine = Arc::clone(&claim.lease.engine);
+                engine.clock.sleep_until(wake).await;
+                claim.ask = ask;
+                claim.ask().await
             }
         }
     }
@@ -167,19 +206,7 @@ impl Lease {
         key: &str,
         ask: Ask,
     ) -> Result<Leased, BackendError> {
-        let Some(remote) = &engine.remote else { return Ok(Leased::Refused) };
-        let mut claim = Claim::new(engine, key, ask, None);
-        loop {
-            claim.sent();
-            let acquired = remote.acquire(claim.question()).await?;
-            match claim.answered(acquired, engine.chance.fraction()) {
-                Answer::Done(leased) => return Ok(leased),
-                Answer::Again(again, wake) => {
-                    claim = again;
-                    engine.clock.sleep_until(wake).await;
-                }
-            }
-        }
+        Claim::new(engine, key, ask, None).ask().await
     }
 
     /// How many times in a row the key's load took too long.

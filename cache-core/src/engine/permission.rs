@@ -99,33 +99,42 @@ impl ReadContext {
         }
     }
 
+    /// A request for the lease by a caller that knows nothing about the key.
+    pub(super) fn first_ask(&self) -> Ask {
+        let (engine, policy) = (&self.engine, &self.request.policy);
+        let now = engine.clock.now();
+        // The lease may be held by a load around this one, for a value of another type.
+        let own = Nesting::current().loads_key(engine.flights.home(), self.id);
+        let patient = (policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
+        let others = now.after(policy.lease.saturating_mul(OTHERS));
+        let until = if patient { others } else { now };
+        Ask { seen: None, generation: 0, steal: false, until, lease: policy.lease }
+    }
+
     /// Asks the remote tier for permission to store the value of the load, and waits while another process
     /// loads.
     async fn permission(&self, codec: Coder, opening: &mut Opening) -> WritePermission {
         let (engine, request) = (&self.engine, &self.request);
         let Opening { leader, ticket, missing, purpose } = opening;
         let (lead, purpose) = (&*leader, *purpose);
-        let now = engine.clock.now();
-        // The lease may be held by a load around this one, for a value of another type.
-        let own = Nesting::current().loads_key(engine.flights.home(), self.id);
-        let patient = (request.policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
-        let others = now.after(request.policy.lease.saturating_mul(OTHERS));
-        // The waiters of this flight also wait for the other process, and give up after this caller.
-        lead.begin(if patient { others } else { now }, request.policy.lease, 0);
         let mut ask = Ask {
             seen: missing.mark,
             generation: ticket.stamps.newest(),
             steal: self.is_refresh() || lead.took_over() || missing.unmarked,
-            until: if patient { others } else { now },
-            lease: request.policy.lease,
+            ..self.first_ask()
         };
+        // The waiters of this flight also wait for the other process, and give up after this caller.
+        lead.begin(ask.until, request.policy.lease, 0);
+        let mut answered = missing.leased.take();
         let (mut useless, mut evicted) = (0, false);
         for _ in 0..ROUNDS {
             ask.steal |= useless == USELESS;
             let key = request.key.as_str();
-            let leased = match self.seat() {
-                Some(seat) => seat.lease(key, ask).await,
-                None => Lease::ask(engine, key, ask).await,
+            let leased = match (answered.take(), self.seat()) {
+                // The read has requested it.
+                (Some(answer), _) => answer.go_on(ask).await,
+                (None, Some(seat)) => seat.lease(key, ask).await,
+                (None, None) => Lease::ask(engine, key, ask).await,
             };
             let value = match leased {
                 Ok(Leased::Lead(lease)) => {

@@ -102,6 +102,11 @@ impl Request {
         self.site.map(Site::path)
     }
 
+    /// A number that identifies the called function, for what its reads are expected to find.
+    pub(super) fn function_number(&self) -> usize {
+        self.site.map_or(0, |site| std::ptr::from_ref(site).addr())
+    }
+
     /// The codec, if the value may go to a remote tier.
     pub(crate) fn remote_codec(&self, engine: &Engine) -> Option<Coder> {
         let remote = engine.remote.is_some() && !self.policy.local && !self.key.is_here();

@@ -3,6 +3,7 @@
 pub(crate) mod ask;
 mod breaker;
 mod bus;
+mod expected;
 pub(crate) mod health;
 mod pending;
 pub(crate) mod progress;

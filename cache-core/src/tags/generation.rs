@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::order::Evicted;
 use super::trust::{Answered, Asked, Now};
-use crate::backend::SERIES;
+use crate::backend::{SERIES, newest};
 use crate::base::{AtomicU64, Mutex, Ordering, Timestamp};
 
 /// This process's counts of evictions are sums: soft ones count in the lower half, the others in the upper half.
@@ -94,10 +94,7 @@ impl TagSnapshot {
     /// How new the fleet's generations are: a number that grows with each eviction of one of them. A soft eviction does not
     /// make a generation the newest, so the places in the series are added up.
     pub(crate) fn newest(&self) -> u64 {
-        let seen = || self.tags.iter().map(|(_, seen)| *seen).chain([self.space]);
-        let series = seen().fold(0, |newest: u64, seen| newest.max(seen / SERIES));
-        let places = seen().fold(0, |sum: u64, seen| sum.saturating_add(seen % SERIES));
-        series.saturating_mul(SERIES).saturating_add(places.min(SERIES - 1))
+        newest(self.tags.iter().map(|(_, seen)| *seen).chain([self.space]))
     }
 }
 

@@ -157,6 +157,7 @@ macro_rules! __larder_rules {
             lease_is_independent_of_the_value
             acquire_steals
             acquire_ends_leases_of_older_generations
+            reads_or_acquires
             renews_for_the_holder_only
             aborts_for_the_holder_only
             commits_for_the_holder_only

@@ -32,7 +32,11 @@ impl Remote {
         self.backend.leases().ok_or_else(no_leases)
     }
 
-    fn lease_request<'a>(&self, place: &'a str, question: LeaseQuestion<'_>) -> LeaseRequest<'a> {
+    pub(super) fn lease_request<'a>(
+        &self,
+        place: &'a str,
+        question: LeaseQuestion<'_>,
+    ) -> LeaseRequest<'a> {
         let LeaseQuestion { token, ttl, ask: Ask { seen, generation, steal, .. }, .. } = question;
         LeaseRequest { key: place, token, ttl, seen, generation, steal, most: self.most }
     }

@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::breaker::{Breaker, BreakerLimits};
 use super::bus;
 use super::bus::BusMessage;
+use super::expected::Expected;
 use super::pending::{Affected, PendingEvictions};
 use super::retry_task::RetryTask;
 use super::state::HealthTracker;
@@ -39,6 +40,7 @@ pub(crate) struct Remote {
     breaker: Breaker,
     record: HealthTracker,
     settling: tokio::sync::Mutex<()>,
+    expected: Expected,
     /// How long a generation that was read counts as current.
     trusts: Duration,
     /// The maximum number of bytes of a value that are read.
@@ -82,6 +84,7 @@ impl Remote {
             breaker: Breaker::new(clock.clone()),
             record,
             settling: tokio::sync::Mutex::new(()),
+            expected: Expected::default(),
             trusts: Duration::ZERO,
             most: usize::MAX,
             generations: Arc::default(),
@@ -127,6 +130,11 @@ impl Remote {
 
     pub(super) fn breaker(&self) -> &Breaker {
         &self.breaker
+    }
+
+    /// What reads will probably find.
+    pub(crate) fn expected(&self) -> &Expected {
+        &self.expected
     }
 
     pub(super) fn clock(&self) -> &Clock {

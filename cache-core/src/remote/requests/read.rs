@@ -4,8 +4,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Remote;
-use crate::backend::{GENERATION_TTL, ReadRequest, StoredValue};
+use super::{LeaseQuestion, Remote};
+use crate::backend::{GENERATION_TTL, LeaseOutcome, ReadRequest, StoredValue};
 use crate::base::{BackendError, Timestamp};
 use crate::remote::pending::Affected;
 use crate::tags::Generations;
@@ -164,6 +164,35 @@ impl Remote {
             Ok(found)
         });
         self.guarded(Affected::Keys(&[key]), reading).await
+    }
+
+    /// Like [`read`](Self::read), and requests the lease of the key if there is no value. Then the answer to that is returned,
+    /// too.
+    pub(crate) async fn read_or_acquire(
+        self: &Arc<Self>,
+        question: LeaseQuestion<'_>,
+        tags: &[&str],
+        keep: Duration,
+        generations: &Generations,
+    ) -> Result<(Found, Option<LeaseOutcome>), BackendError> {
+        // Pinned here, as in `read`.
+        let reading = pin!(async {
+            let place = self.value_key(question.key);
+            let lease = self.lease_request(&place, question);
+            let asked = self.clock.now();
+            let places = self.tag_keys(tags);
+            let places = self.generation_keys(&places);
+            let reading = self.backend.read_or_acquire(lease, &places, keep.max(GENERATION_TTL));
+            let (mut found, outcome) = self.learned(tags, generations, reading).await?;
+            Ok(match outcome {
+                LeaseOutcome::Value(read) => {
+                    found.value = Some(Arrived { read, asked });
+                    (found, None)
+                }
+                outcome => (found, Some(outcome)),
+            })
+        });
+        self.guarded(Affected::Keys(&[question.key]), reading).await
     }
 
     /// Like [`read`](Self::read), for many keys: one request for all values, and one for the generations of

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark, value};
 use crate::conformance::{ALL, together};
 use cache_core::Pattern;
-use cache_core::{LeaseOutcome, LeaseRequest, VERSION_LEN};
+use cache_core::{GENERATION_TTL, LeaseOutcome, LeaseRequest, VERSION_LEN};
 
 impl Leasing<'_> {
     pub(crate) async fn lease_has_one_holder(&self) {
@@ -181,6 +181,62 @@ impl Leasing<'_> {
         assert!(self.commit(&key, OTHER, MARKED).await, "the new holder commits");
         assert_eq!(self.ask(steal(ONE)).await, LEAD, "`steal` ignores the value");
         assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)), "the value stays");
+    }
+
+    pub(crate) async fn reads_or_acquires(&self) {
+        let (key, backend) = (self.key("read or acquired"), self.suite.backend);
+        let [tag, other] = ["tag", "other tag"].map(|tag| self.key(tag));
+        let tags = [tag.as_str(), other.as_str()];
+        let ask = async |token, tags: &[&str]| {
+            let request = LeaseRequest {
+                key: &key,
+                token,
+                ttl: LONG,
+                seen: None,
+                generation: 0,
+                steal: false,
+                most: 20,
+            };
+            backend.read_or_acquire(request, tags, GENERATION_TTL).await.expect("read_or_acquire")
+        };
+        let known = async || backend.generations(&tags, GENERATION_TTL).await.expect("generations");
+        // It creates generations that are missing.
+        let asked = ask(ONE, &tags).await;
+        assert_eq!(asked, (known().await, LEAD), "there is no value");
+        assert!(self.holds(&key, ONE).await);
+        let (same, outcome) = ask(OTHER, &tags).await;
+        assert_eq!(same, known().await);
+        assert!(
+            matches!(outcome, LeaseOutcome::Wait(_)),
+            "another token has the lease: {outcome:?}"
+        );
+        backend.bump(&tag).await.expect("bump");
+        let asked = ask(OTHER, &tags).await;
+        assert_eq!(asked, (known().await, LEAD), "the other lease is of an older generation");
+        self.refuses(&key, ONE, "a value that was loaded under an older generation").await;
+        backend.bump_softly(&other).await.expect("bump_softly");
+        assert_eq!(ask(ONE, &tags).await, (known().await, LEAD), "a soft eviction counts, too");
+        let (_, outcome) = ask(OTHER, &tags[..1]).await;
+        assert!(matches!(outcome, LeaseOutcome::Wait(_)), "an older generation waits: {outcome:?}");
+        let (none, outcome) = ask(OTHER, &[]).await;
+        assert!(none.is_empty() && matches!(outcome, LeaseOutcome::Wait(_)), "{outcome:?}");
+
+        self.put(&key, MARKED).await;
+        for token in [ONE, OTHER] {
+            let (known_now, outcome) = ask(token, &tags).await;
+            assert_eq!(known_now, known().await);
+            // At most 20 bytes were requested: more show that the value is longer.
+            let LeaseOutcome::Value(read) = outcome else {
+                panic!("there is a value: {outcome:?}")
+            };
+            assert!(read.value.len() > 20 && MARKED.starts_with(&read.value));
+            assert!(!self.holds(&key, token).await, "no lease is given");
+        }
+        self.put(&key, b"short").await;
+        assert_eq!(ask(ONE, &tags).await.1, value(Bytes::from_static(b"short")), "without a mark");
+        let keys = [key.as_str()];
+        backend.remove(&keys, None).await.expect("remove");
+        assert_eq!(ask(ONE, &tags).await, (known().await, LEAD), "the value was removed");
     }
 
     pub(crate) async fn acquire_ends_leases_of_older_generations(&self) {
