@@ -38,6 +38,8 @@ mod load;
 mod long_values;
 #[path = "redis/old_values.rs"]
 mod old_values;
+#[path = "redis/other_languages.rs"]
+mod other_languages;
 #[path = "redis/permissions.rs"]
 mod permissions;
 #[path = "support/process.rs"]
