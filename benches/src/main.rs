@@ -12,6 +12,7 @@ mod fleet;
 mod hit;
 mod hitrate;
 mod keys;
+mod large;
 mod machine;
 mod memory;
 mod miss;

@@ -7,12 +7,12 @@ use larder::cached;
 use redis::AsyncCommands;
 use tokio::runtime::Runtime;
 
-use crate::Result;
 use crate::args::Args;
 use crate::remote::{Site, USERS, User, decoded, raw_key, user};
 use crate::report::{Better, Section};
 use crate::rounds::Side::{Larder, Peer};
 use crate::rounds::{Contender, Side, columns, compare};
+use crate::{Result, large};
 
 #[cached(key = "tagged:{id}", ttl = "1h", tags = ["users"], cache = "remote")]
 async fn tagged(id: u64) -> Option<User> {
@@ -34,7 +34,9 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
     site.install("remote", |builder| builder.no_memory())?;
     site.install("trusting", |builder| builder.no_memory().trust_tags(Duration::from_secs(2)))?;
     site.install("both", |builder| builder)?;
-    Ok(vec![hits(args, &site), tagged_hits(args, &site), misses(args, &site)])
+    let mut sections = vec![hits(args, &site), tagged_hits(args, &site), misses(args, &site)];
+    sections.extend(large::sections(args, &site));
+    Ok(sections)
 }
 
 fn hits(args: &Args, site: &Site) -> Section {
