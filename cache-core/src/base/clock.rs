@@ -192,6 +192,15 @@ impl Clock {
         self.sleep_until(self.now().after(span))
     }
 
+    /// Waits between two looks at something that other tasks do. These run in real time, so a manual clock need not be
+    /// advanced for it. Cancel-safe.
+    pub(crate) fn pause(&self, span: Duration) -> BoxFuture<'static, ()> {
+        match &self.0 {
+            Source::Manual(_) => Box::pin(futures_timer::Delay::new(span)),
+            Source::Coarse | Source::Tokio(..) => self.sleep(span),
+        }
+    }
+
     /// Runs `work`, but only until `at`.
     pub(crate) async fn timeout_at<T>(
         &self,

@@ -52,7 +52,7 @@ impl Cache {
         engine.unsubscribe();
         let until = engine.clock().now().after(PATIENCE);
         while engine.fills() > 0 && engine.clock().now() < until {
-            engine.clock().sleep(PAUSE).await;
+            engine.clock().pause(PAUSE).await;
         }
         let settled = match engine.remote() {
             Some(remote) => remote.settle_until(until).await,
