@@ -66,6 +66,8 @@ mod invalidation_list;
 mod key_builder;
 #[path = "behavior/key_parts.rs"]
 mod key_parts;
+#[path = "behavior/large_values.rs"]
+mod large_values;
 #[path = "behavior/management.rs"]
 mod management;
 #[path = "behavior/management_scopes.rs"]

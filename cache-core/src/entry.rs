@@ -1,6 +1,8 @@
 //! A value with its lifetime. Only this module computes freshness, from an entry and the clock.
 
 use std::any::{Any, TypeId, type_name};
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -144,19 +146,24 @@ impl Marks {
     }
 }
 
-/// An entry of the memory tier: one allocation for the value and its metadata.
+/// What the tiers know about an entry besides its value.
 #[derive(Debug)]
-pub(crate) struct Entry<T: ?Sized> {
+pub(crate) struct Header {
     pub(crate) life: Lifetime,
     pub(crate) marks: Marks,
     /// The generations under which the value was loaded. The entry is valid while they are current.
     pub(crate) stamps: TagSnapshot,
     /// In place up to 23 bytes.
     pub(crate) key: SmolStr,
-    pub(crate) value: T,
 }
 
-impl<T: ?Sized> Entry<T> {
+/// An entry: one allocation for the value and its header.
+struct Entry<V> {
+    header: Header,
+    value: V,
+}
+
+impl Header {
     #[inline]
     pub(crate) fn at(&self, now: Timestamp) -> Freshness {
         if !self.life.idle.is_zero() && now >= self.expiry() {
@@ -198,7 +205,7 @@ impl<T: ?Sized> Entry<T> {
     }
 
     /// Copies the pause between loads from `other`.
-    pub(crate) fn rest_as<U: ?Sized>(&self, other: &Entry<U>) {
+    pub(crate) fn rest_as(&self, other: &Self) {
         self.rest_until(Timestamp(other.marks.rest.load(Ordering::Relaxed)));
     }
 
@@ -218,16 +225,13 @@ pub(crate) struct EntryHeader {
 }
 
 impl EntryHeader {
-    pub(crate) fn around<V: CacheValue>(self, value: V) -> Stored {
+    pub(crate) fn around<V: Value>(self, value: V) -> Stored {
         let Self { life, stamps, key, read } = self;
-        let entry = Entry { life, marks: Marks::new(&life), stamps, key, value };
-        entry.touch(read);
-        Arc::new(entry)
+        let header = Header { life, marks: Marks::new(&life), stamps, key };
+        header.touch(read);
+        Arc::new(Entry { header, value })
     }
 }
-
-/// An entry whose value type only its readers know.
-pub(crate) type Erased = Entry<dyn Value>;
 
 /// The operations on a value of unknown type.
 pub(crate) trait Value: Any + Send + Sync {
@@ -259,6 +263,28 @@ impl<V: CacheValue> Value for V {
     }
 }
 
+/// A value for an entry. It is copied if its owner still needs it.
+pub(crate) enum Offer<'a> {
+    Lent(&'a dyn Value),
+    Given(Box<dyn Value>),
+}
+
+impl Offer<'_> {
+    pub(crate) fn value(&self) -> &dyn Value {
+        match self {
+            Self::Lent(value) => *value,
+            Self::Given(value) => &**value,
+        }
+    }
+
+    pub(crate) fn under(self, header: EntryHeader) -> Stored {
+        match self {
+            Self::Lent(value) => value.copied(header),
+            Self::Given(value) => value.moved(header),
+        }
+    }
+}
+
 /// The type of a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValueType {
@@ -273,31 +299,79 @@ impl ValueType {
     }
 }
 
+/// An entry without a value, for the tests of the memory tier.
+#[cfg(test)]
+pub(crate) fn empty_entry(key: &str, life: Lifetime) -> Stored {
+    let (stamps, read) = (TagSnapshot::default(), life.created);
+    EntryHeader { life, stamps, key: key.into(), read }.around(())
+}
+
+/// An entry whose value type only its readers know.
+pub(crate) trait AnyEntry: Any + Send + Sync {
+    fn header(&self) -> &Header;
+    fn held(&self) -> &dyn Value;
+}
+
+impl<V: Value> AnyEntry for Entry<V> {
+    #[inline]
+    fn header(&self) -> &Header {
+        &self.header
+    }
+
+    fn held(&self) -> &dyn Value {
+        &self.value
+    }
+}
+
+pub(crate) type Erased = dyn AnyEntry;
+
 /// An entry as the tiers share it.
 pub(crate) type Stored = Arc<Erased>;
+
+impl Deref for Erased {
+    type Target = Header;
+    #[inline]
+    fn deref(&self) -> &Header {
+        self.header()
+    }
+}
+
+impl fmt::Debug for Erased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.header().fmt(f)
+    }
+}
+
+/// The value of an entry, if it has type `V`. It is moved if nobody else has the entry: then it came from the remote
+/// tier, and no memory tier keeps it. Otherwise it is cloned.
+pub(crate) fn into_value<V: CacheValue>(entry: Stored) -> Option<V> {
+    let entry: Arc<dyn Any + Send + Sync> = entry;
+    let entry = entry.downcast::<Entry<V>>().ok()?;
+    Some(Arc::try_unwrap(entry).map_or_else(|shared| shared.value.clone(), |own| own.value))
+}
 
 impl Erased {
     /// The value, if it has type `V`. Two functions that share a key but not a type see each other's entries
     /// as misses.
     #[inline]
     pub(crate) fn value<V: 'static>(&self) -> Option<&V> {
-        self.any().downcast_ref()
+        let entry: &dyn Any = self;
+        Some(&entry.downcast_ref::<Entry<V>>()?.value)
     }
 
     /// The value, to be downcast by a reader that knows the type.
-    #[inline]
     pub(crate) fn any(&self) -> &dyn Any {
-        &self.value
+        self.held()
     }
 
     /// The name of the value's type, if the value may own heap memory.
     pub(crate) fn owner(&self) -> Option<&'static str> {
-        self.value.owner()
+        self.held().owner()
     }
 
     /// The value's type.
     pub(crate) fn kind(&self) -> ValueType {
-        self.value.value_type()
+        self.held().value_type()
     }
 
     /// Whether the value has this type.
@@ -313,6 +387,6 @@ impl Erased {
     /// Copies the entry with another lifetime and other generations; as [`with_life`](Self::with_life).
     pub(crate) fn again(&self, life: Lifetime, stamps: TagSnapshot) -> Stored {
         let (key, read) = (self.key.clone(), self.read());
-        self.value.copied(EntryHeader { life, stamps, key, read })
+        self.held().copied(EntryHeader { life, stamps, key, read })
     }
 }

@@ -11,6 +11,7 @@ use super::reading::{Outcome, Run, Served};
 use super::rules::{Deciding, Rules, failure};
 use crate::base::{CacheValue, Cached, Policy, Shape};
 use crate::engine::{Decide, Detached, Fault, Seat};
+use crate::entry::into_value;
 
 /// The output of a body while the read is not over. The function's own output need not be `Send`, so only a value is held.
 pub(crate) enum Output<S: Shape> {
@@ -55,7 +56,7 @@ where
                 Some(Output::Absent(absent)) => Some(absent()),
                 None => self.failed.take(),
             },
-            Served::Entry(entry) => entry.value::<S::Value>().cloned().map(S::join),
+            Served::Entry(entry) => into_value::<S::Value>(entry).map(S::join),
             Served::Instead(Fault::Shared(failure)) => S::unshare(&failure),
             Served::Instead(Fault::TimedOut) => self.rules.timed_out.map(|timed_out| timed_out()),
             Served::Instead(Fault::Refused(error)) => {

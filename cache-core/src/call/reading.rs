@@ -21,7 +21,7 @@ use crate::engine::{
     Answer, Beat, Begun, Caller, Decide, Detached, Engine, Fault, Lead, Mode, ReadRules, Request,
     Seat, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
 };
-use crate::entry::{Stored, Value};
+use crate::entry::{Offer, Stored, Value};
 
 /// The body of a read's load.
 pub(crate) trait Run {
@@ -261,7 +261,7 @@ impl Reading {
     fn loaded(&mut self, lead: Box<Lead>, body: &dyn Run) -> Option<Cached<Served>> {
         let (policy, fails) = &self.deciding;
         let rest = match body.outcome(policy, fails.as_ref()) {
-            Outcome::Value(value, decision) => lead.commit(value, decision),
+            Outcome::Value(value, decision) => lead.commit(Offer::Lent(value), decision),
             Outcome::Absent => lead.absent(),
             Outcome::Failed(failure, terms) => {
                 let old = lead.fail(failure, terms);

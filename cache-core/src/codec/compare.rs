@@ -14,7 +14,7 @@ use super::schema::{Parts, Shape, Shapes, Wire};
 #[derive(Clone, Copy)]
 pub(crate) struct Read<'a> {
     shapes: &'a Shapes,
-    at: usize,
+    shape: &'a Shape,
     /// Whether the codec writes names, and reads by them.
     by_name: bool,
     doubt: &'a RefCell<Option<String>>,
@@ -26,15 +26,11 @@ impl<'a> Read<'a> {
         by_name: bool,
         doubt: &'a RefCell<Option<String>>,
     ) -> Self {
-        Self { shapes, at: shapes.root(), by_name, doubt }
-    }
-
-    fn shape(self) -> &'a Shape {
-        self.shapes.get(self.at)
+        Self { shapes, shape: shapes.get(shapes.root()), by_name, doubt }
     }
 
     fn to(self, at: usize) -> Self {
-        Self { at, ..self }
+        Self { shape: self.shapes.get(at), ..self }
     }
 
     fn unknown(self) -> Self {
@@ -56,17 +52,26 @@ impl<'a> Read<'a> {
         self.unknown()
     }
 
+    /// Inlined, because a list of numbers calls it for each of them.
+    #[inline]
     pub(super) fn leaf(self, wire: Wire) {
-        match self.shape() {
-            Shape::Unknown => {}
+        match self.shape {
             Shape::Leaf(read) if *read == wire => {}
+            _ => self.other_leaf(wire),
+        }
+    }
+
+    #[cold]
+    fn other_leaf(self, wire: Wire) {
+        match self.shape {
+            Shape::Unknown => {}
             Shape::List(each) if wire == Wire::Bytes => self.to(*each).leaf(Wire::U8),
             _ => drop(self.other_kind("a number or a text")),
         }
     }
 
     pub(super) fn unit(self) {
-        match self.shape() {
+        match self.shape {
             Shape::Unknown | Shape::Unit => {}
             Shape::Parts(parts) if parts.count == Some(0) => {}
             _ => drop(self.other_kind("nothing")),
@@ -75,7 +80,7 @@ impl<'a> Read<'a> {
 
     /// A `Some` or a `None`.
     pub(super) fn option(self) -> Self {
-        match self.shape() {
+        match self.shape {
             Shape::Option(some) => self.to(*some),
             Shape::Unknown => self,
             // With names, a `Some` is written as its content.
@@ -85,7 +90,7 @@ impl<'a> Read<'a> {
     }
 
     pub(super) fn each(self) -> Self {
-        match self.shape() {
+        match self.shape {
             Shape::List(each) => self.to(*each),
             Shape::Unknown | Shape::Leaf(Wire::Bytes) => self.unknown(),
             _ => self.other_kind("a list"),
@@ -94,7 +99,7 @@ impl<'a> Read<'a> {
 
     /// The key and the value.
     pub(super) fn entries(self) -> (Self, Self) {
-        match self.shape() {
+        match self.shape {
             Shape::Map(key, value) => (self.to(*key), self.to(*value)),
             Shape::Unknown => (self, self),
             _ => {
@@ -106,8 +111,8 @@ impl<'a> Read<'a> {
 
     /// The content of a variant.
     pub(super) fn variant(self, of: &'static str, index: u32, variant: &'static str) -> Self {
-        let Shape::Enum { name, variants, contents } = self.shape() else {
-            return match self.shape() {
+        let Shape::Enum { name, variants, contents } = self.shape else {
+            return match self.shape {
                 Shape::Unknown => self,
                 _ => self.other_kind("an enum"),
             };
@@ -135,7 +140,7 @@ impl<'a> Read<'a> {
 
     /// A struct, a tuple, or a variant with fields.
     pub(super) fn parts(self, of: &'static str, named: bool) -> Fields<'a> {
-        let parts = match self.shape() {
+        let parts = match self.shape {
             Shape::Parts(parts) => Some(parts),
             Shape::Unknown => None,
             _ => {

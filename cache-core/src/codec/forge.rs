@@ -31,7 +31,7 @@ impl Wire {
         let fingerprint = coder::<T>().fingerprint(codec);
         let form = Form { codec: codec.id(), fingerprint, compression, length };
         let head = postcard::to_stdvec(&(form, forever())).map_err(|error| error.to_string())?;
-        self.seal.close(Place { namespace, key }, &[&head, payload].concat())
+        self.seal.close(Place { namespace, key }, [&head, payload])
     }
 
     pub(crate) fn resum(
@@ -39,7 +39,7 @@ impl Wire {
         (namespace, key): (&str, &str),
         contents: &[u8],
     ) -> Result<Vec<u8>, String> {
-        self.seal.close(Place { namespace, key }, contents)
+        self.seal.close(Place { namespace, key }, [contents, &[]])
     }
 
     pub(crate) fn read<T: RemoteValue>(&self, place: (&str, &str), bytes: &[u8]) -> Option<T> {

@@ -26,6 +26,8 @@ use super::keys;
 pub(super) const MAGIC: &[u8; 4] = b"LRD\x04";
 
 const SUMMED: u8 = 0;
+/// The length of the checksum.
+const SUM: usize = 16;
 #[cfg(feature = "encryption")]
 const ENCRYPTED: u8 = 1;
 
@@ -57,7 +59,7 @@ pub(crate) struct Place<'a> {
 
 /// A 128-bit checksum of place and bytes. It detects damage, and a value that was copied to another place. It
 /// does not protect against an attacker, who can compute checksums, too.
-pub(super) fn sum(place: Place<'_>, bytes: &[u8]) -> [u8; 16] {
+pub(super) fn sum(place: Place<'_>, bytes: &[u8]) -> [u8; SUM] {
     let mut hasher = SipHasher13::new_with_keys(0x6c61_7264_6572, 3);
     for part in [place.namespace, place.key] {
         hasher.write_u64(part.len() as u64);
@@ -72,10 +74,18 @@ impl Seal {
         !matches!(self, Self::Sum)
     }
 
-    pub(super) fn close(&self, place: Place<'_>, contents: &[u8]) -> Result<Vec<u8>, String> {
+    /// Seals a header and its payload. A large payload is copied once.
+    pub(super) fn close(
+        &self,
+        place: Place<'_>,
+        [head, payload]: [&[u8]; 2],
+    ) -> Result<Vec<u8>, String> {
         match self {
             Self::Sum => {
-                let mut bytes = [&MAGIC[..], &[SUMMED], contents].concat();
+                let parts = [&MAGIC[..], &[SUMMED], head, payload];
+                let length = parts.iter().map(|part| part.len()).sum::<usize>() + SUM;
+                let mut bytes = Vec::with_capacity(length);
+                parts.iter().for_each(|part| bytes.extend_from_slice(part));
                 bytes.extend_from_slice(&sum(place, &bytes));
                 Ok(bytes)
             }
@@ -83,7 +93,8 @@ impl Seal {
             Self::Encryption(keys) => {
                 let mut bytes = [&MAGIC[..], &[ENCRYPTED], &keys.first().to_le_bytes()].concat();
                 let nonce = keys::nonce()?;
-                let sealed = keys.encrypt(&nonce, &associated(place, &bytes), contents)?;
+                let contents = [head, payload].concat();
+                let sealed = keys.encrypt(&nonce, &associated(place, &bytes), &contents)?;
                 bytes.extend_from_slice(&nonce);
                 bytes.extend_from_slice(&sealed);
                 Ok(bytes)
@@ -95,7 +106,7 @@ impl Seal {
     pub(super) fn open<'a>(&self, place: Place<'_>, bytes: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         match self {
             Self::Sum => {
-                let (bytes, end) = bytes.split_last_chunk::<16>()?;
+                let (bytes, end) = bytes.split_last_chunk::<SUM>()?;
                 let contents = bytes.strip_prefix(MAGIC)?.strip_prefix(&[SUMMED])?;
                 (*end == sum(place, bytes)).then_some(Cow::Borrowed(contents))
             }

@@ -89,7 +89,7 @@ impl Wire {
             length: length as u64,
         };
         let head = postcard::to_stdvec(&(form, envelope)).map_err(|error| error.to_string())?;
-        let sealed = self.seal.close(Place { namespace, key }, &[head, payload].concat())?;
+        let sealed = self.seal.close(Place { namespace, key }, [&head, &payload])?;
         match sealed.len() > self.most() {
             true => Err(format!("its tags take more than {BESIDE} bytes")),
             false => Ok(sealed),
@@ -139,7 +139,7 @@ impl Wire {
         let contents = self.seal.open(place, bytes)?;
         let ((form, _), payload) = head(&contents)?;
         let head = postcard::to_stdvec(&(form, envelope)).ok()?;
-        self.seal.close(place, &[&head, contents.get(payload..)?].concat()).ok()
+        self.seal.close(place, [&head, contents.get(payload..)?]).ok()
     }
 
     /// Opens a stored value. An error if it is damaged, at the wrong place, of another type, written in a way

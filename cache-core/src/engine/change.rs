@@ -18,7 +18,7 @@ use super::request::Request;
 use crate::backend::VERSION_LEN;
 use crate::base::{BackendError, BackendErrorKind, CacheValue, Error};
 use crate::codec::Coder;
-use crate::entry::{Erased, Freshness, Stored};
+use crate::entry::{Freshness, Stored};
 use crate::memory::{Fate, FenceScope, Ticket};
 use crate::remote::{Ask, Remote, Writing};
 use crate::stats::RemovalCause;
@@ -105,7 +105,7 @@ impl Engine {
             (Change::Keep, _) | (_, None) => true,
             (Change::Store(new), Some(memory)) => {
                 let terms = (&*request.policy, Duration::ZERO);
-                let entry = self.entry(request, ticket.of_entry(), &new, terms);
+                let entry = self.entry(request, ticket.of_entry(), new, terms);
                 let stored = ticket.commit_instead(held.as_ref(), memory, &entry);
                 if stored {
                     self.count_store(request.site);
@@ -113,7 +113,8 @@ impl Engine {
                 stored
             }
             (Change::Remove, Some(memory)) => {
-                let same = |entry: &Erased| held.as_ref().is_some_and(|held| is(held, entry));
+                let same =
+                    |entry: &Stored| held.as_ref().is_some_and(|held| Arc::ptr_eq(held, entry));
                 let fate = Fate::LeavesIf(&same);
                 let (left, _) =
                     self.fences.kill(request.key.id(), FenceScope::All, Some(memory), &fate);
@@ -151,7 +152,7 @@ impl Engine {
             Change::Remove => self.remove_remotely(request).await,
             Change::Store(new) => {
                 let terms = (&*request.policy, Duration::ZERO);
-                let entry = self.entry(request, ticket.of_entry(), &new, terms);
+                let entry = self.entry(request, ticket.of_entry(), new, terms);
                 self.store_remotely(request, (codec, remote), (ticket, &found), &entry).await
             }
         }
@@ -285,9 +286,4 @@ impl Engine {
         let written = committed.write(true, remote.write(key, writing, None), || ()).await;
         Ok(written.transpose()?.is_some())
     }
-}
-
-/// Whether both are the same entry.
-fn is(held: &Stored, entry: &Erased) -> bool {
-    std::ptr::addr_eq(Arc::as_ptr(held), std::ptr::from_ref(entry))
 }

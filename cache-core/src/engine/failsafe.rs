@@ -16,7 +16,7 @@ use super::lookup::source;
 use super::read_context::ReadContext;
 use super::terms::Terms;
 use crate::base::{Cached, Expiry, Policy, SharedFailure, Source};
-use crate::entry::{Entry, Freshness, Lifetime, Marks, Stored};
+use crate::entry::{EntryHeader, Freshness, Lifetime, Stored};
 use crate::key::KeyId;
 use crate::memory::Ticket;
 use crate::tags::{Declared, Validity};
@@ -140,13 +140,9 @@ impl ReadContext {
             Expiry::Never => None,
         };
         let life = Lifetime::new(self.engine.clock.now(), ttl, &Policy::new());
-        let entry: Stored = Arc::new(Entry {
-            life,
-            marks: Marks::new(&life),
-            stamps: ticket.stamps.clone(),
-            key: self.request.key.as_str().into(),
-            value: Failure { error: Arc::clone(failure), of: self.rules.kind.id },
-        });
+        let (stamps, key) = (ticket.stamps.clone(), self.request.key.as_str().into());
+        let header = EntryHeader { life, stamps, key, read: life.created };
+        let entry = header.around(Failure { error: Arc::clone(failure), of: self.rules.kind.id });
         let _ = ticket.fill(self.engine.memory.as_ref(), &entry);
     }
 

@@ -18,8 +18,10 @@ use super::store::FillTarget;
 use super::terms::{Keep, Terms};
 use super::timeouts::Timeouts;
 use super::verdict::StoreDecision;
-use crate::base::{BoxFuture, NoValue, PLAIN, SharedFailure, Source, Stopwatch, Timestamp, boxed};
-use crate::entry::{Stored, Value};
+use crate::base::{
+    BoxFuture, NoValue, PLAIN, Policy, SharedFailure, Source, Stopwatch, Timestamp, boxed,
+};
+use crate::entry::{Offer, Stored};
 use crate::memory::{Committed, Superseded, Ticket};
 use crate::stats::log_failure;
 
@@ -158,7 +160,7 @@ impl Lead {
             }
         });
         let rest = match loaded.await {
-            Ok(Loaded { value, decision }) => self.commit(&*value, decision),
+            Ok(Loaded { value, decision }) => self.commit(Offer::Given(value), decision),
             Err(NotLoaded::Absent) => self.absent(),
             Err(NotLoaded::Failed(failure, terms)) => {
                 drop(self.fail(failure, terms));
@@ -172,18 +174,16 @@ impl Lead {
 
     /// The load has brought this value. Commits it in memory, if the policy keeps it and no eviction came, and
     /// answers the waiters. The rest is the write to the remote tier, if the caller is to wait for it.
-    pub(crate) fn commit(self: Box<Self>, value: &dyn Value, decision: StoreDecision) -> Rest {
+    pub(crate) fn commit(self: Box<Self>, value: Offer<'_>, decision: StoreDecision) -> Rest {
         let Ended { job, opening, fill, cost, caller } = self.ended();
-        let rest = match job.keep(decision, value) {
+        let rest = match job.keep(decision, value.value()) {
             Keep::No => {
                 // See `Lead::fill`.
                 drop(fill);
                 job.pass_on(opening, value)
             }
             Keep::Under(policy) => {
-                let terms = (&*policy, cost);
-                let of = opening.ticket.of_entry();
-                let entry = job.engine.entry(&job.request, of, value, terms);
+                let entry = job.entry(&opening.ticket, value, (&policy, cost));
                 job.commit(opening, fill, entry)
             }
         };
@@ -358,10 +358,14 @@ impl ReadContext {
     }
 
     /// Returns a value that is not stored to the waiters.
-    fn pass_on(self: &Arc<Self>, opening: Opening, value: &dyn Value) -> Rest {
-        let (of, terms) = (opening.ticket.of_entry(), (&PLAIN, Duration::ZERO));
-        let entry = self.engine.entry(&self.request, of, value, terms);
+    fn pass_on(self: &Arc<Self>, opening: Opening, value: Offer<'_>) -> Rest {
+        let entry = self.entry(&opening.ticket, value, (&PLAIN, Duration::ZERO));
         self.end(opening, FlightResult::Value(entry))
+    }
+
+    fn entry(&self, ticket: &Ticket, value: Offer<'_>, terms: (&Policy, Duration)) -> Stored {
+        let (of, kind) = (ticket.of_entry(), value.value().value_type().id);
+        value.under(self.engine.header(&self.request, of, kind, terms))
     }
 
     /// Ends a load that stores nothing. Waiters behind a refresh get no turn before older values are evicted.

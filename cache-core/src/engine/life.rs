@@ -22,7 +22,7 @@ use super::handle::Engine;
 use crate::backend::{GENERATION_TTL, VERSION_LEN};
 use crate::base::{BackendError, BackendErrorKind, Error, Pattern, Selection, Timestamp};
 use crate::codec::Envelope;
-use crate::entry::{Erased, Freshness, Lifetime};
+use crate::entry::{Freshness, Lifetime, Stored};
 use crate::key::{KeyBuf, KeyId};
 use crate::memory::{Fate, FenceScope, RevokedFence};
 use crate::remote::{Remote, Search, StepSink, Writing};
@@ -97,8 +97,7 @@ impl Engine {
     fn expire_here(&self, id: KeyId, until: Timestamp) -> bool {
         let Some(memory) = &self.memory else { return false };
         for _ in 0..ATTEMPTS {
-            let Some(entry) = self.unverified(id, Declared::NONE).filter(|entry| is_value(entry))
-            else {
+            let Some(entry) = self.unverified(id, Declared::NONE).filter(is_value) else {
                 return false;
             };
             let again = entry.with_life(entry.life.until(until));
@@ -137,7 +136,7 @@ impl Engine {
             let keeps = is_value(entry) && now < life.keep_until;
             keeps.then(|| (entry, entry.with_life(life)))
         });
-        let there = entry.as_ref().is_some_and(|entry| is_value(entry));
+        let there = entry.as_ref().is_some_and(is_value);
         let fate = match &kept {
             Some((entry, again)) => Fate::Becomes(entry, again),
             None => Fate::Leaves(RemovalCause::Key),
@@ -147,13 +146,13 @@ impl Engine {
 
     /// Ends loads, and removes memory's entry unless it is only kept for failed loads.
     fn forget_fresh(&self, id: KeyId) {
-        let fresh = |entry: &Erased| self.is_served(entry);
+        let fresh = |entry: &Stored| self.is_served(entry);
         let fate = Fate::LeavesIf(&fresh);
         drop(self.fences.kill(id, FenceScope::Loads, self.memory.as_ref(), &fate));
     }
 
     /// Whether callers get the entry although no load has failed.
-    fn is_served(&self, entry: &Erased) -> bool {
+    fn is_served(&self, entry: &Stored) -> bool {
         !matches!(entry.at(self.clock.now()), Freshness::Kept | Freshness::Expired)
     }
 
@@ -184,7 +183,7 @@ impl Engine {
     fn matching_in_memory(
         &self,
         pattern: &Pattern,
-        counts: impl Fn(&Erased) -> bool,
+        counts: impl Fn(&Stored) -> bool,
     ) -> Vec<KeyId> {
         let mut found = Vec::new();
         if let Some(memory) = &self.memory {
@@ -312,7 +311,7 @@ impl Engine {
 }
 
 /// Whether the entry is a value and not a cached failure.
-pub(crate) fn is_value(entry: &Erased) -> bool {
+pub(crate) fn is_value(entry: &Stored) -> bool {
     entry.value::<Failure>().is_none()
 }
 

@@ -19,7 +19,7 @@ use crate::base::{
 };
 use crate::codec;
 use crate::codec::{Coder, Foreign};
-use crate::entry::{EntryHeader, Erased, Freshness, Lifetime, Stored, ValueType};
+use crate::entry::{EntryHeader, Freshness, Header, Lifetime, Stored, ValueType};
 use crate::key::KeyId;
 use crate::memory::Ticket;
 use crate::remote;
@@ -176,7 +176,7 @@ impl Engine {
 
     /// How an entry of the right type may be served.
     #[inline]
-    fn verdict(&self, entry: &Erased, tags: Declared<'_>, policy: &Policy, drawn: bool) -> Verdict {
+    fn verdict(&self, entry: &Header, tags: Declared<'_>, policy: &Policy, drawn: bool) -> Verdict {
         let now = self.clock.now();
         match self.usable(entry, tags, now) {
             Ok(freshness) => self.served(entry, freshness, (now, drawn), policy),
@@ -188,7 +188,7 @@ impl Engine {
     #[inline]
     fn usable(
         &self,
-        entry: &Erased,
+        entry: &Header,
         tags: Declared<'_>,
         now: Timestamp,
     ) -> Result<Freshness, Verdict> {
@@ -212,7 +212,7 @@ impl Engine {
     #[inline]
     fn served(
         &self,
-        entry: &Erased,
+        entry: &Header,
         freshness: Freshness,
         (now, drawn): (Timestamp, bool),
         policy: &Policy,
@@ -241,7 +241,7 @@ impl Engine {
     #[cold]
     fn wants(
         &self,
-        entry: &Erased,
+        entry: &Header,
         freshness: Freshness,
         (now, drawn): (Timestamp, bool),
         policy: &Policy,

@@ -12,7 +12,7 @@ use super::site::Site;
 use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
 use crate::base::{CacheValue, Error, Expiry, PLAIN, Pattern};
-use crate::entry::{Freshness, Stored};
+use crate::entry::{Freshness, Stored, into_value};
 use crate::key::KeyId;
 use crate::memory::Ticket;
 
@@ -35,7 +35,7 @@ impl Engine {
         match scope::seen(self, request) {
             Seen::Through => {}
             Seen::Hidden => return Ok(None),
-            Seen::Own(entry) => return Ok(entry.value::<T>().cloned()),
+            Seen::Own(entry) => return Ok(into_value(entry)),
         }
         let id = request.key.id();
         if let Some(hit) = self.look_fresh(request, id, trace) {
@@ -53,12 +53,12 @@ impl Engine {
             Ok(found) => Ok(self.take_fresh(found.entry, &ticket, request.site)),
             Err(error) if trace == Trace::Nothing => {
                 let entry = self.peek_unverified(id, request.declared());
-                Ok(entry.ok_or(error)?.value::<T>().cloned())
+                Ok(into_value(entry.ok_or(error)?))
             }
             Err(error) => match self.unverified(id, request.declared()) {
                 Some(entry) => {
                     self.counters.of(request.site).memory_hits();
-                    Ok(entry.value::<T>().cloned())
+                    Ok(into_value(entry))
                 }
                 None => Err(error.into()),
             },
@@ -78,13 +78,12 @@ impl Engine {
             return fresh;
         }
         let id = request.key.id();
-        let of = |entry: &Stored| entry.value::<T>().cloned();
-        let mut old = self.fallback(id, request.declared(), fresh.is_err()).as_ref().and_then(of);
+        let mut old = self.fallback(id, request.declared(), fresh.is_err()).and_then(into_value);
         let codec = request.codec.filter(|_| !request.policy.local && fresh.is_ok());
         if let (None, Some(codec)) = (&old, codec) {
             let mut ticket = request.ticket(self, id);
             let found = self.look_remote(request, codec, &mut ticket, None).await?;
-            old = found.entry.as_ref().and_then(of);
+            old = found.entry.and_then(into_value);
         }
         match old {
             Some(old) => {
@@ -126,7 +125,7 @@ impl Engine {
                     continue;
                 }
                 Seen::Own(entry) => {
-                    values.push(entry.value::<T>().cloned());
+                    values.push(into_value(entry));
                     continue;
                 }
             }
@@ -170,7 +169,7 @@ impl Engine {
                         Trace::Read => self.unverified(id, tags),
                         Trace::Nothing => self.peek_unverified(id, tags),
                     };
-                    let value = entry.and_then(|entry| entry.value::<T>().cloned());
+                    let value = entry.and_then(into_value);
                     values[*index] = Some(value.ok_or_else(|| error.clone())?);
                 }
                 return Ok(values);
@@ -201,7 +200,7 @@ impl Engine {
 
     fn fresh_value<T: CacheValue>(&self, entry: Option<Stored>) -> Option<T> {
         let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh)?;
-        entry.value::<T>().cloned()
+        into_value(entry)
     }
 
     /// The value of a remote entry, if it is fresh; promotes it.
@@ -222,7 +221,7 @@ impl Engine {
         };
         promote(self, ticket, &entry, site);
         tally.remote_hits();
-        entry.value::<T>().cloned()
+        into_value(entry)
     }
 
     /// How long the request's key stays fresh, without its value.

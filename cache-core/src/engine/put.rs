@@ -89,7 +89,7 @@ impl Engine {
         value: T,
         seat: Option<Arc<Seat>>,
     ) -> Result<(), Error> {
-        let entry = self.entry(request, ticket.of_entry(), &value, (&policy, Duration::ZERO));
+        let entry = self.entry(request, ticket.of_entry(), value, (&policy, Duration::ZERO));
         // Ends the loads and puts that began before.
         let committed = ticket.commit_over(self.memory.as_ref(), &entry);
         // From here on the write itself removes the value if it fails.

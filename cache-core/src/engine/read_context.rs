@@ -15,7 +15,7 @@ use super::scope::OpenTransaction;
 use super::table::{Aside, Seat};
 use super::terms::Keep;
 use super::verdict::{ReadRules, StoreDecision};
-use crate::base::{Cached, Policy, Source};
+use crate::base::{CacheValue, Cached, Policy, Source};
 use crate::entry::{EntryHeader, Lifetime, Stored, Value};
 use crate::key::KeyId;
 use crate::stats::Tally;
@@ -100,16 +100,16 @@ impl ReadContext {
 }
 
 impl Engine {
-    /// An entry of the request's key for a value whose load took `cost`, with the generations from before the
-    /// load.
-    pub(crate) fn entry(
+    /// The header of an entry of the request's key, for a value of this type whose load took `cost`, with the
+    /// generations from before the load.
+    pub(crate) fn header(
         &self,
         request: &Request,
         (key, stamps): (SmolStr, TagSnapshot),
-        value: &dyn Value,
+        kind: TypeId,
         (policy, cost): (&Policy, Duration),
-    ) -> Stored {
-        self.learn_weight(value.value_type().id, request);
+    ) -> EntryHeader {
+        self.learn_weight(kind, request);
         let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
         let (now, here) = (self.clock.now(), self.memory_ttl(policy));
         let life = match request.remote_codec(self) {
@@ -118,7 +118,18 @@ impl Engine {
             None => Lifetime::new(now, ttl.into_iter().chain(here).min(), policy),
         };
         let life = Lifetime { cost: cost.into(), ..life };
-        value.copied(EntryHeader { life, stamps, key, read: life.created })
+        EntryHeader { life, stamps, key, read: life.created }
+    }
+
+    /// An entry for a value that no load has brought.
+    pub(crate) fn entry<T: CacheValue>(
+        &self,
+        request: &Request,
+        of: (SmolStr, TagSnapshot),
+        value: T,
+        terms: (&Policy, Duration),
+    ) -> Stored {
+        self.header(request, of, TypeId::of::<T>(), terms).around(value)
     }
 
     /// Tells the memory tier how to weigh values of this type, before it weighs one.

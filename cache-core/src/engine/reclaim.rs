@@ -4,13 +4,13 @@
 
 use super::handle::Engine;
 use crate::base::Timestamp;
-use crate::entry::{Erased, Freshness};
+use crate::entry::{Freshness, Stored};
 use crate::memory::Sweep;
 use crate::stats::RemovalCause;
 
 impl Engine {
     /// Why the entry can never be served again, if so.
-    fn is_dead(&self, entry: &Erased, now: Timestamp) -> Option<RemovalCause> {
+    fn is_dead(&self, entry: &Stored, now: Timestamp) -> Option<RemovalCause> {
         if entry.at(now) == Freshness::Expired {
             return Some(RemovalCause::Expired);
         }

@@ -19,7 +19,7 @@ use smol_str::SmolStr;
 use super::removed::Removed;
 use super::{MemoryTier, Weighed};
 use crate::base::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PrehashedMap};
-use crate::entry::{Erased, Stored};
+use crate::entry::Stored;
 use crate::key::KeyId;
 use crate::stats::RemovalCause;
 use crate::tags::{Evicted, TagSnapshot};
@@ -103,7 +103,7 @@ pub(crate) enum Fate<'a> {
     Stays,
     Leaves(RemovalCause),
     /// It leaves if this is true for it.
-    LeavesIf(&'a dyn Fn(&Erased) -> bool),
+    LeavesIf(&'a dyn Fn(&Stored) -> bool),
     /// The second takes the place of the first, if the first is current. Otherwise the current one leaves.
     Becomes(&'a Stored, &'a Stored),
 }
@@ -129,7 +129,7 @@ impl Fate<'_> {
                 (memory.insert(&InsertPermit(PhantomData), id, weighed), true)
             }
             (Self::Leaves(_) | Self::Becomes(..), _) => (memory.remove(id), false),
-            (Self::LeavesIf(goes), _) if held.as_ref().is_some_and(|held| goes(held)) => {
+            (Self::LeavesIf(goes), _) if held.as_ref().is_some_and(goes) => {
                 (memory.remove(id), false)
             }
             (Self::Stays | Self::LeavesIf(_), _) => (Removed::default(), false),

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 use crate::codec::Coder;
-use crate::entry::{Erased, Stored};
+use crate::entry::Stored;
 use crate::key::KeyId;
 use crate::stats::{RemovalCause, Signals};
 use fence::InsertPermit;
@@ -47,7 +47,7 @@ use removed::Removed;
 /// Removed entries are returned as [`Removed`].
 trait Engine {
     /// Shows the entry to `look`, under the engine's read guard.
-    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased));
+    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Stored));
     fn get(&self, id: KeyId) -> Option<Stored>;
     /// Like [`get`](Self::get), but does not count as a use: the order of eviction stays the same.
     fn peek(&self, id: KeyId) -> Option<Stored>;
@@ -59,7 +59,7 @@ trait Engine {
     /// the key.
     fn remove_same(&self, id: KeyId, entry: &Stored) -> Removed;
     /// Visits all entries and removes those for which `keep` is false. May block hits.
-    fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool);
+    fn retain(&self, keep: &mut dyn FnMut(&Stored) -> bool);
     /// Visits all entries that stay in the tier. No lock is held during a visit, and none for long between
     /// visits.
     fn visit(&self, visit: &mut dyn FnMut(KeyId, &Stored));
@@ -179,10 +179,10 @@ impl MemoryTier {
     /// Looks at an entry without sharing it: the value is cloned under the engine's guard, which is cheaper
     /// than a reference count that every thread writes.
     #[inline]
-    pub(crate) fn with<R>(&self, id: KeyId, look: impl FnOnce(&Erased) -> R) -> Option<R> {
+    pub(crate) fn with<R>(&self, id: KeyId, look: impl FnOnce(&Stored) -> R) -> Option<R> {
         let mut look = Some(look);
         let mut found = None;
-        let mut visit = |entry: &Erased| found = look.take().map(|look| look(entry));
+        let mut visit = |entry: &Stored| found = look.take().map(|look| look(entry));
         match &self.kind {
             Kind::Auto(auto) => auto.look(id, &mut visit),
             Kind::Ttl(ttl) => ttl.look(id, &mut visit),
@@ -247,7 +247,7 @@ impl MemoryTier {
 
     /// Schedules the entry to be reclaimed. Called after the insert, and under no lock (it may start the
     /// sweeper).
-    pub(crate) fn note(&self, entry: &Erased) {
+    pub(crate) fn note(&self, entry: &Stored) {
         self.schedule.note(entry, entry.expiry());
     }
 
@@ -298,7 +298,7 @@ impl MemoryTier {
         self.engine().remove_same(id, entry)
     }
 
-    pub(crate) fn retain(&self, mut keep: impl FnMut(&Erased) -> bool) {
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&Stored) -> bool) {
         self.engine().retain(&mut keep);
     }
 

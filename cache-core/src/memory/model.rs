@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use super::Engine;
 use super::removed::Removed;
 use crate::base::{Mutex, MutexGuard};
-use crate::entry::{Erased, Stored};
+use crate::entry::Stored;
 use crate::key::KeyId;
 
 #[derive(Default)]
@@ -20,7 +20,7 @@ impl Model {
 }
 
 impl Engine for Model {
-    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
+    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Stored)) {
         // Not under the lock: other threads continue during the look, as on another shard.
         if let Some(entry) = self.get(id) {
             look(&entry);
@@ -54,7 +54,7 @@ impl Engine for Model {
         all.iter().for_each(|(id, entry)| visit(*id, entry));
     }
 
-    fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
+    fn retain(&self, keep: &mut dyn FnMut(&Stored) -> bool) {
         // Entry by entry, as the engines do: other threads come in between.
         let ids: Vec<KeyId> = self.map().keys().copied().collect();
         for id in ids {

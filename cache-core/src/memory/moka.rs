@@ -159,7 +159,7 @@ fn collecting(operation: impl FnOnce() -> Removed) -> Removed {
 }
 
 impl Engine for Moka {
-    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
+    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Stored)) {
         if let Some(entry) = settled(|| self.cache.get(&id)).as_ref().and_then(Held::entry) {
             look(entry);
         }
@@ -205,7 +205,7 @@ impl Engine for Moka {
         })
     }
 
-    fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
+    fn retain(&self, keep: &mut dyn FnMut(&Stored) -> bool) {
         // Not `invalidate_entries_if`, which works in the background: an eviction must be complete when it
         // returns.
         self.visit(&mut |id, entry| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::sweeper;
 use super::sweeper::Sweep;
 use crate::base::Timestamp;
-use crate::entry::Erased;
+use crate::entry::Stored;
 
 /// How many more sweeps scan after a generation changed, while loads are in progress.
 const AGAIN: u32 = 8;
@@ -42,7 +42,7 @@ impl Schedule {
 
     /// Records an entry that is already in the engine. (Not before: a scan that begins in between would
     /// forget the moment and miss the entry.)
-    pub(super) fn note(&self, entry: &Erased, expiry: Timestamp) {
+    pub(super) fn note(&self, entry: &Stored, expiry: Timestamp) {
         if expiry.millis() < self.earliest.load(Ordering::Relaxed) {
             self.earliest.fetch_min(expiry.millis(), Ordering::AcqRel);
         }
@@ -91,16 +91,8 @@ mod tests {
     }
 
     fn note(schedule: &Schedule, expiry: Timestamp) {
-        use crate::entry::{Entry, Lifetime, Marks, Stored};
-        let life = Lifetime::new(at(0), None, &crate::base::Policy::new());
-        let entry: Stored = std::sync::Arc::new(Entry {
-            life,
-            marks: Marks::new(&life),
-            stamps: Default::default(),
-            key: "k".into(),
-            value: (),
-        });
-        schedule.note(&entry, expiry);
+        let life = crate::entry::Lifetime::new(at(0), None, &crate::base::Policy::new());
+        schedule.note(&crate::entry::empty_entry("k", life), expiry);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::Engine;
 use super::config::Capacity;
 use super::removed::Removed;
 use crate::base::{PrehashedMap, Timestamp};
-use crate::entry::{Erased, Stored};
+use crate::entry::Stored;
 use crate::key::KeyId;
 
 /// The engine's overhead for each entry, in bytes: the map's slot and the order's. Measured from 150 to 235,
@@ -170,7 +170,7 @@ impl Ttl {
 
 impl Engine for Ttl {
     #[inline]
-    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
+    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Stored)) {
         if let Some(slot) = self.read(id).slots.get(&id) {
             look(&slot.entry);
         }
@@ -203,7 +203,7 @@ impl Engine for Ttl {
         Removed::own(if same { shard.take(id) } else { None })
     }
 
-    fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
+    fn retain(&self, keep: &mut dyn FnMut(&Stored) -> bool) {
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
             let out = shard.slots.iter().filter(|(_, slot)| !keep(&slot.entry));
@@ -265,18 +265,12 @@ mod tests {
 
     use super::*;
     use crate::base::Policy;
-    use crate::entry::{Entry, Lifetime, Marks};
+    use crate::entry::{Lifetime, Stored, empty_entry};
 
     fn entry(key: &str, ttl: u64) -> Stored {
         let ttl = (ttl > 0).then(|| Duration::from_secs(ttl));
         let life = Lifetime::new(Timestamp::default(), ttl, &Policy::new());
-        Arc::new(Entry {
-            life,
-            marks: Marks::new(&life),
-            stamps: Default::default(),
-            key: key.into(),
-            value: (),
-        })
+        empty_entry(key, life)
     }
 
     /// A reference implementation: a linear search through a list in the order of insertion.

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::base::{Error, warn_once};
 use crate::codec::Coder;
-use crate::entry::Erased;
+use crate::entry::Stored;
 
 /// The two counts of an `Arc`.
 const ARC: usize = 2 * size_of::<usize>();
@@ -70,7 +70,7 @@ impl Scales {
     }
 
     /// The weight without the engine's overhead. Calls the user's code: not under a lock.
-    pub(super) fn weigh(&self, entry: &Erased) -> u64 {
+    pub(super) fn weigh(&self, entry: &Stored) -> u64 {
         let heap = match self.measures {
             true => self.heap(entry).unwrap_or_else(|| {
                 if let Some(owner) = entry.owner() {
@@ -85,15 +85,15 @@ impl Scales {
 
     /// The memory of the entry without the engine's overhead, also if weights do not bound the tier. Calls the
     /// user's code: not under a lock.
-    pub(super) fn measure(&self, entry: &Erased) -> u64 {
+    pub(super) fn measure(&self, entry: &Stored) -> u64 {
         with_own(entry, self.heap(entry).unwrap_or(0))
     }
 
     /// The heap memory of the value; `None` if nothing can measure it.
-    fn heap(&self, entry: &Erased) -> Option<u64> {
+    fn heap(&self, entry: &Stored) -> Option<u64> {
         let value = entry.any();
         let by_serde = || Some(self.coder(value.type_id())?.heap(value));
-        self.weighed(value).or_else(by_serde).or_else(|| of_plain_type(value))
+        self.weighed(value).or_else(|| of_plain_type(value)).or_else(by_serde)
     }
 
     /// The heap memory of the value by the user's weigher.
@@ -103,12 +103,12 @@ impl Scales {
 }
 
 /// The memory of an entry whose value has `heap` bytes elsewhere.
-fn with_own(entry: &Erased, heap: u64) -> u64 {
-    let own = ARC + size_of_val(entry) + entry.key.len() + size_of_val(&*entry.stamps.tags);
+fn with_own(entry: &Stored, heap: u64) -> u64 {
+    let own = ARC + size_of_val(&**entry) + entry.key.len() + size_of_val(&*entry.stamps.tags);
     heap.saturating_add(own as u64).min(HEAVIEST)
 }
 
-/// The heap memory of types that are often cached and need no serde.
+/// The heap memory of types that are often cached and need no serde, which would visit each byte of a `Vec<u8>`.
 fn of_plain_type(value: &dyn Any) -> Option<u64> {
     macro_rules! first {
         ($($kind:ty => $len:expr),* $(,)?) => {

@@ -175,9 +175,7 @@ impl HealthTracker {
         }
         known.since = now;
         let reason = known.last_error.as_ref().map(|(_, message, _)| message.clone());
-        let failed = known.last_error.as_ref().map(|(_, _, at)| *at);
-        let failed = reason.as_deref().zip(failed);
-        known.outages.note(OutagePart::Remote, status, now, failed);
+        known.outages.note(OutagePart::Remote, status, now, reason.as_deref());
         let failures = match status {
             Status::Up => std::mem::take(&mut known.failures),
             _ => known.failures,
@@ -214,9 +212,7 @@ impl HealthTracker {
 
     /// Copies the log of outages.
     pub(super) fn outages(&self, now: WallTimestamp) -> Vec<Outage> {
-        let known = self.known();
-        let failed = known.last_error.as_ref().map(|(_, message, at)| (message.as_str(), *at));
-        known.outages.list(now, failed)
+        self.known().outages.list(now)
     }
 
     /// Records that there is no bus, because none is needed.

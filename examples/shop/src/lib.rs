@@ -2,7 +2,6 @@
 
 pub mod client;
 pub mod config;
-pub mod dashboard;
 pub mod database;
 pub mod error;
 pub mod health;

@@ -169,7 +169,7 @@ impl Engine {
         });
         let stamps = self.generations.stamp(request.tags());
         let of = (request.key.as_str().into(), stamps);
-        let entry = self.entry(request, of, &own, (&request.policy, Duration::ZERO));
+        let entry = self.entry(request, of, own, (&request.policy, Duration::ZERO));
         match held.put(self, request.key.clone(), entry, write) {
             EnlistResult::Held => Ok(()),
             EnlistResult::Ended(Outcome::Committed, write) => write().await,

@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::Engine;
 use super::config::Capacity;
 use super::removed::Removed;
-use crate::entry::{Erased, Stored};
+use crate::entry::Stored;
 use crate::key::KeyId;
 use arena::{Arena, Mode};
 use contest::Contest;
@@ -97,7 +97,7 @@ fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
 
 impl Engine for Auto {
     #[inline]
-    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Erased)) {
+    fn look(&self, id: KeyId, look: &mut dyn FnMut(&Stored)) {
         let shard = self.read(id);
         let Some(slot) = shard.find(id) else { return };
         let Some(entry) = slot.value() else { return };
@@ -151,7 +151,7 @@ impl Engine for Auto {
         self.removed(id, removed)
     }
 
-    fn retain(&self, keep: &mut dyn FnMut(&Erased) -> bool) {
+    fn retain(&self, keep: &mut dyn FnMut(&Stored) -> bool) {
         for shard in &self.shards {
             let mut shard = write(shard);
             let out = shard.ids().filter(|(_, entry)| !keep(entry));

@@ -5,12 +5,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{Policy, Timestamp};
-use crate::entry::{Entry, Lifetime, Marks};
+use crate::entry::{Lifetime, Stored, empty_entry};
 
 fn entry(key: &str) -> Stored {
     let life = Lifetime::new(Timestamp::default(), Some(Duration::from_secs(1)), &Policy::new());
-    let marks = Marks::new(&life);
-    Arc::new(Entry { life, marks, stamps: Default::default(), key: key.into(), value: () })
+    empty_entry(key, life)
 }
 
 #[derive(Clone, Debug)]
