@@ -28,7 +28,7 @@ impl Config {
     /// ```
     /// # use cache_config as config;
     /// # use cache_core as larder;
-    /// # use larder::{Cache, MemoryBackend};
+    /// # use larder::{CacheEvent, MemoryBackend};
     /// use config::{CacheConfig, Config};
     ///
     /// # async fn run() -> Result<(), config::ConfigError> {
@@ -38,13 +38,13 @@ impl Config {
     ///         Some("images") => builder
     ///             .remote(MemoryBackend::new())
     ///             .change_memory(|memory| memory.weigher(|image: &String| image.len() as u64)),
-    ///         _ => builder.listener(|event: &_| println!("{event:?}")),
+    ///         _ => builder.listener(|event: &CacheEvent<'_>| println!("{event:?}")),
     ///     })
     ///     .await?;
     /// caches.install();
     /// # Ok(())
     /// # }
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(run()).unwrap();
+    /// # let _ = run;
     /// ```
     ///
     /// # Errors
