@@ -41,6 +41,20 @@ impl Failure {
         Self::new(StatusCode::BAD_REQUEST, "invalid", message)
     }
 
+    /// The failure of a change. What the remote tier did not carry out is pending.
+    pub(crate) fn of_change(error: Error) -> Self {
+        let is_pending = matches!(error, Error::Backend(_));
+        let mut this = Self::from(error);
+        if is_pending {
+            this.message = format!(
+                "{}; the eviction is pending: this process carries it out before it reads the tier again",
+                this.message
+            )
+            .into();
+        }
+        this
+    }
+
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some((name, value));
         self
@@ -54,8 +68,7 @@ impl From<Error> for Failure {
             Error::Backend(error) => {
                 let kind = error.kind();
                 let message = format!(
-                    "the remote tier failed ({kind:?}); an eviction is pending, and this process carries it out before it \
-                     reads the tier again; the health of the cache has the store's message"
+                    "the remote tier failed ({kind:?}); the health of the cache has its message"
                 );
                 Self::new(StatusCode::BAD_GATEWAY, "remote_failed", message)
             }

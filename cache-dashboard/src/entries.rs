@@ -158,9 +158,9 @@ pub(crate) async fn keys(request: Request, caches: Vec<Cache>) -> Answer {
 pub(crate) async fn evict(request: Request, caches: Vec<Cache>) -> Answer {
     let cache = request.cache(caches)?;
     let existed = match request.target()? {
-        Target::Key(key) => Some(cache.remove(key).await?),
+        Target::Key(key) => Some(cache.remove(key).await.map_err(Failure::of_change)?),
         Target::Tag(tag) => {
-            cache.evict_tag(&tag).await?;
+            cache.evict_tag(&tag).await.map_err(Failure::of_change)?;
             None
         }
         Target::All => return Err(Failure::invalid("to evict everything, use `clear`")),
@@ -171,14 +171,14 @@ pub(crate) async fn evict(request: Request, caches: Vec<Cache>) -> Answer {
 pub(crate) async fn mark_stale(request: Request, caches: Vec<Cache>) -> Answer {
     let cache = request.cache(caches)?;
     let existed = match request.target()? {
-        Target::Key(key) => Some(cache.mark_stale(key).await?),
+        Target::Key(key) => Some(cache.mark_stale(key).await.map_err(Failure::of_change)?),
         Target::Tag(tag) => {
-            cache.mark_tag_stale(&tag).await?;
+            cache.mark_tag_stale(&tag).await.map_err(Failure::of_change)?;
             None
         }
         Target::All => {
             request.confirmed(&cache)?;
-            cache.mark_all_stale().await?;
+            cache.mark_all_stale().await.map_err(Failure::of_change)?;
             None
         }
     };
@@ -188,6 +188,6 @@ pub(crate) async fn mark_stale(request: Request, caches: Vec<Cache>) -> Answer {
 pub(crate) async fn clear(request: Request, caches: Vec<Cache>) -> Answer {
     let cache = request.cache(caches)?;
     request.confirmed(&cache)?;
-    cache.clear().await?;
+    cache.clear().await.map_err(Failure::of_change)?;
     told(&json!({ "cleared": true }))
 }

@@ -49,11 +49,23 @@ async fn outages_are_listed_with_their_length_and_worst_status() {
     assert_eq!((outage.worst, outage.is_over), (Status::Down, true));
     assert_eq!(outage.since.lasting, 7 * SECOND);
 
+    // The reason is the last failure of this outage, also if the status was the same by then.
+    store.fail(BackendErrorKind::Refused, "no space");
+    reads(&cache, 1).await;
+    store.fail(BackendErrorKind::Refused, "no rights");
+    reads(&cache, 1).await;
+    assert!(cache.outages().remove(1).reason.unwrap().contains("no rights"));
+    store.set_down(false);
+    reads(&cache, 1).await;
+    clock.advance(60 * SECOND);
+    reads(&cache, 1).await;
+    assert!(cache.outages().iter().all(|outage| outage.is_over));
+
     store.set_linked(false);
     clock.advance(3 * SECOND);
     store.set_linked(true);
     clock.advance(SECOND);
-    let bus = cache.outages().remove(1);
+    let bus = cache.outages().remove(2);
     assert_eq!((bus.part, bus.worst, bus.is_over), (OutagePart::Bus, Status::Down, true));
     assert_eq!((bus.since.lasting, bus.reason), (3 * SECOND, None));
     assert_eq!(OutagePart::Bus.to_string(), "bus");

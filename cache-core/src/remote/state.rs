@@ -175,7 +175,9 @@ impl HealthTracker {
         }
         known.since = now;
         let reason = known.last_error.as_ref().map(|(_, message, _)| message.clone());
-        known.outages.note(OutagePart::Remote, status, now, reason.as_deref());
+        let failed = known.last_error.as_ref().map(|(_, _, at)| *at);
+        let failed = reason.as_deref().zip(failed);
+        known.outages.note(OutagePart::Remote, status, now, failed);
         let failures = match status {
             Status::Up => std::mem::take(&mut known.failures),
             _ => known.failures,
@@ -212,7 +214,9 @@ impl HealthTracker {
 
     /// Copies the log of outages.
     pub(super) fn outages(&self, now: WallTimestamp) -> Vec<Outage> {
-        self.known().outages.list(now)
+        let known = self.known();
+        let failed = known.last_error.as_ref().map(|(_, message, at)| (message.as_str(), *at));
+        known.outages.list(now, failed)
     }
 
     /// Records that there is no bus, because none is needed.

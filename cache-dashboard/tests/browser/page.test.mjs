@@ -11,12 +11,18 @@ let browser;
 let server;
 let url;
 
-before(async () => {
-  server = spawn(SERVER, { stdio: ["pipe", "pipe", "inherit"] });
-  url = await new Promise((resolve, reject) => {
+// A server, and its address.
+async function serve() {
+  const server = spawn(SERVER, { stdio: ["pipe", "pipe", "inherit"] });
+  const url = await new Promise((resolve, reject) => {
     server.stdout.once("data", (text) => resolve(String(text).trim()));
     server.once("exit", () => reject(new Error("the server has ended")));
   });
+  return [server, url];
+}
+
+before(async () => {
+  [server, url] = await serve();
   browser = await open(CHROMIUM);
 });
 after(async () => {
@@ -167,6 +173,18 @@ test("pages of other sites change nothing, and cannot frame the page", async () 
   assert.ok(page.errors.some((text) => /frame|CORS|blocked/i.test(text)), page.errors.join());
   await page.close();
   evil.close();
+});
+
+test("a service that is away is told, and the figures stay", async () => {
+  const [other, address] = await serve();
+  const page = await browser.page(address + "/admin/cache");
+  await page.until("document.querySelector('#tiles strong')");
+  other.stdin.end();
+  await page.until("!document.querySelector('#banner').hidden && /does not answer; these figures are from/.test(document.querySelector('#banner').textContent)");
+  assert.equal(await page.get("document.querySelectorAll('#tiles strong').length"), 6);
+  await lookUp(page, "user:3");
+  await page.until(said("does not answer"));
+  await page.close();
 });
 
 test("the page fits a phone, and has two themes", async () => {

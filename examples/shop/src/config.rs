@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use larder::config::{Config, ConfigError, Format};
+use larder::config::{Config, ConfigError, Format, Secret};
 
 use crate::{Database, ShopError};
 
@@ -16,6 +16,8 @@ pub struct Settings {
     pub database: Option<PathBuf>,
     /// `SHOP_CONFIG`, a file for the caches like `shop.toml`.
     pub config: Option<PathBuf>,
+    /// `SHOP_PASSWORD`, for the user `operator` of the dashboard. Without it, nobody can use the dashboard.
+    pub password: Option<Secret>,
 }
 
 impl Settings {
@@ -35,6 +37,7 @@ impl Settings {
             address: (Ipv4Addr::LOCALHOST, port).into(),
             database: text("SHOP_DATABASE").map(PathBuf::from),
             config: text("SHOP_CONFIG").map(PathBuf::from),
+            password: text("SHOP_PASSWORD").map(Secret::from),
         })
     }
 

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod config;
+pub mod dashboard;
 pub mod database;
 pub mod error;
 pub mod health;

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 
-use larder::config::Caches;
+use larder::config::{Caches, Secret};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Settings;
 use crate::metrics::Metrics;
-use crate::{App, health, http};
+use crate::{App, dashboard, health, http};
 
 /// An error that ends the process.
 pub type Failure = Box<dyn Error + Send + Sync>;
@@ -31,9 +31,11 @@ pub async fn run() -> Result<(), Failure> {
     tokio::spawn(reload(settings.clone(), caches.clone()));
 
     let app = App::new(settings.database()?, metrics);
+    let password = settings.password.as_ref().map(Secret::expose);
+    let service = http::router(app).merge(dashboard::router(password));
     let listener = TcpListener::bind(settings.address).await?;
     println!("the shop is at http://{}", listener.local_addr()?);
-    axum::serve(listener, http::router(app)).with_graceful_shutdown(stop()).await?;
+    axum::serve(listener, service).with_graceful_shutdown(stop()).await?;
 
     // After the last request: waits for writes to Redis that are in progress, and carries out pending evictions.
     for cache in caches.iter() {

@@ -14,8 +14,9 @@ use shop::client::Client;
 use shop::config::Settings;
 use shop::metrics::Metrics;
 use shop::rates::{Mood, Rate, Rates};
-use shop::{App, Database, ShopError, http};
-use tokio::net::TcpListener;
+use shop::{App, Database, ShopError, dashboard, http};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
 
@@ -192,7 +193,7 @@ async fn the_caches_are_built_as_the_file_says() -> Outcome {
     let file = std::env::temp_dir().join(format!("shop-{}.toml", std::process::id()));
     std::fs::write(&file, "default_ttl = '1m'\n[redis]\nurl = 'redis://127.0.0.1:1'\n")?;
     let address = "127.0.0.1:0".parse()?;
-    let settings = Settings { address, database: None, config: Some(file.clone()) };
+    let settings = Settings { address, database: None, config: Some(file.clone()), password: None };
     let config = settings.caches();
     std::fs::remove_file(file)?;
     // Redis is not asked before the first operation, so the service starts without it.
@@ -236,5 +237,31 @@ async fn figures_and_probes() -> Outcome {
     let stats = client.get("/stats").await?.json();
     assert!(stats["total"]["hit_rate"].as_f64() > Some(0.5), "{stats}");
     assert_eq!(stats["queries"], 3, "the tenant, the ids, the products");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_dashboard_needs_the_password() -> Outcome {
+    let ask = async |password, header: &str| -> std::io::Result<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let mut connection = TcpStream::connect(listener.local_addr()?).await?;
+        tokio::spawn(async move { axum::serve(listener, dashboard::router(password)).await });
+        let path = "/admin/dashboard/api/caches";
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n{header}\r\n");
+        connection.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await?;
+        Ok(answer)
+    };
+    // operator:secret, and operator:guess.
+    let [right, wrong] = ["b3BlcmF0b3I6c2VjcmV0", "b3BlcmF0b3I6Z3Vlc3M="]
+        .map(|login| format!("authorization: Basic {login}\r\n"));
+    assert!(ask(Some("secret"), &right).await?.starts_with("HTTP/1.1 200"));
+    for header in ["", &wrong] {
+        let answer = ask(Some("secret"), header).await?;
+        assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("www-authenticate: Basic"));
+    }
+    assert!(ask(None, &right).await?.starts_with("HTTP/1.1 403"));
     Ok(())
 }

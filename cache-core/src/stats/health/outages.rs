@@ -2,11 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{Since, Status, WallTimestamp};
 
+/// How much older than the outage its reason may be. An older failure is one of another outage.
+const RELATED: Duration = Duration::from_secs(5);
 /// The number of outages that are kept.
 const KEPT: usize = 64;
 
@@ -26,7 +29,7 @@ pub struct Outage {
     /// When it began, and how long it lasted, or has lasted until now.
     #[serde(flatten)]
     pub since: Since,
-    /// The last failure of an operation when the status changed; `None` for the bus, and if no operation failed.
+    /// The last failure of an operation; `None` for the bus, and if no operation has failed.
     pub reason: Option<String>,
 }
 
@@ -71,6 +74,12 @@ struct Noted {
     reason: Option<String>,
 }
 
+/// The message of a failure, if the failure belongs to an outage that began at `from`.
+fn reason(from: WallTimestamp, failed: Option<(&str, WallTimestamp)>) -> Option<String> {
+    let (message, at) = failed?;
+    (at.at.after(RELATED) >= from.at).then(|| message.to_owned())
+}
+
 impl OutageLog {
     /// Notes that the part has this status from now on.
     pub(crate) fn note(
@@ -78,34 +87,43 @@ impl OutageLog {
         part: OutagePart,
         status: Status,
         now: WallTimestamp,
-        reason: Option<&str>,
+        failed: Option<(&str, WallTimestamp)>,
     ) {
         let open = self.noted.iter_mut().rfind(|noted| noted.part == part && noted.to.is_none());
         match open {
-            Some(open) if status == Status::Up => open.to = Some(now),
             Some(open) => {
                 open.worst = open.worst.max(status);
-                open.reason = reason.map(str::to_owned).or_else(|| open.reason.take());
+                open.reason = reason(open.from, failed).or_else(|| open.reason.take());
+                open.to = (status == Status::Up).then_some(now);
             }
             None if status == Status::Up => {}
             None => {
                 if self.noted.len() == KEPT {
                     self.noted.pop_front();
                 }
-                let reason = reason.map(str::to_owned);
+                let reason = reason(now, failed);
                 self.noted.push_back(Noted { part, worst: status, from: now, to: None, reason });
             }
         }
     }
 
     /// The outages, the oldest first.
-    pub(crate) fn list(&self, now: WallTimestamp) -> Vec<Outage> {
+    pub(crate) fn list(
+        &self,
+        now: WallTimestamp,
+        failed: Option<(&str, WallTimestamp)>,
+    ) -> Vec<Outage> {
+        // No status has changed since the last failure of an outage that is not over.
+        let latest = |noted: &Noted| {
+            let is_open = noted.part == OutagePart::Remote && noted.to.is_none();
+            reason(noted.from, failed.filter(|_| is_open))
+        };
         let of = |noted: &Noted| Outage {
             part: noted.part,
             worst: noted.worst,
             is_over: noted.to.is_some(),
             since: noted.from.since(noted.to.unwrap_or(now)),
-            reason: noted.reason.clone(),
+            reason: latest(noted).or_else(|| noted.reason.clone()),
         };
         self.noted.iter().map(of).collect()
     }
