@@ -44,8 +44,8 @@ pub(crate) struct Miss {
     pub(super) unmarked: bool,
     /// Why the remote tier could not be asked.
     pub(super) remote_error: Option<BackendError>,
-    /// The answer to the request for the lease, if the read came with one.
-    pub(super) leased: Option<LeaseAnswer>,
+    /// The answer to the request for the lease, if the read came with one. In a box, because most misses have none.
+    pub(super) leased: Option<Box<LeaseAnswer>>,
 }
 
 /// Two readings of one entry's age may differ by this much.

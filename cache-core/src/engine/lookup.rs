@@ -49,7 +49,7 @@ pub(crate) struct Found {
     /// The found bytes are too short for a mark, so they are not a value.
     pub(crate) unmarked: bool,
     /// The answer to the request for the lease, if the read came with one and found nothing.
-    pub(crate) leased: Option<LeaseAnswer>,
+    pub(crate) leased: Option<Box<LeaseAnswer>>,
 }
 
 /// The tags whose generations are known from the store, when a value is decoded.
@@ -326,7 +326,7 @@ impl Engine {
             claim.unneeded();
             return self.judged(request, codec, ticket, found, &tags).await;
         };
-        let leased = Some(claim.answered(outcome, self.chance.fraction()));
+        let leased = Some(Box::new(claim.answered(outcome, self.chance.fraction())));
         Ok(Found { leased, ..Found::default() })
     }
 

@@ -132,7 +132,7 @@ impl ReadContext {
             let key = request.key.as_str();
             let leased = match (answered.take(), self.seat()) {
                 // The read has requested it.
-                (Some(answer), _) => answer.go_on(ask).await,
+                (Some(answer), _) => boxed(|| answer.go_on(ask)).await,
                 (None, Some(seat)) => seat.lease(key, ask).await,
                 (None, None) => Lease::ask(engine, key, ask).await,
             };
