@@ -19,12 +19,12 @@ only=${1:-.}
 failed=0
 # Only the features that the simulation needs, because each mutant is a build.
 flags=(-p tests --no-default-features)
+export CARGO_PROFILE_DEV_DEBUG=false
 
 # One copy for all mutants, so that a build compiles only the mutated crate and the crates that link it. Unchanged files keep
 # their modification times.
 rm -rf "$copy"; mkdir -p "$copy"
 tar cf - --exclude=./target --exclude=./.git . | (cd "$copy" && tar xf -)
-printf '[profile.dev]\ndebug = false\nincremental = true\n' >>"$copy/Cargo.toml"
 # Newer than the builds of mutants from an earlier run of this script.
 find "$copy/cache-core/src" "$copy/src" "$copy/tests" -name '*.rs' -exec touch {} +
 
