@@ -122,9 +122,7 @@ impl Claim {
             }
         }
     }
-}
 
-impl Claim {
     /// Records that the store has not granted it.
     pub(super) fn unneeded(mut self) {
         self.lease.held = false;
