@@ -7,8 +7,8 @@
 #   SEEDS=0 scripts/mutants.sh      checks only that the text of each guard is still found
 #
 # If no seed fails, the script runs `tests/promises` (PROMISES=0: not at all; TESTS='p2_ p3_': only tests with these texts in
-# their names). A guard whose removal no test notices is either not needed or not tested. The end of this file lists the known
-# cases.
+# their names). For some guards it runs only the part of another suite that is about them. A guard whose removal no test
+# notices is either not needed or not tested. The end of this file lists the known cases.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -19,6 +19,10 @@ only=${1:-.}
 failed=0
 # Only the features that the simulation needs, because each mutant is a build.
 flags=(-p tests --no-default-features)
+# The suite that fails without the guards that follow, and texts in the names of its tests: `promises`, after the simulation, or
+# another one alone.
+suite=promises
+tests=${TESTS:-}
 export CARGO_PROFILE_DEV_DEBUG=false
 
 # One copy for all mutants, so that a build compiles only the mutated crate and the crates that link it. Unchanged files keep
@@ -34,6 +38,13 @@ tried() {
         >"$copy/output" 2>&1 || return 100
     (cd "$copy" && CARGO_TARGET_DIR=$target LARDER_SEEDS=$seeds LARDER_FAILURES=1 RUST_BACKTRACE=0 \
         timeout "$3" cargo test -q "${flags[@]}" --test "$1" -- $2) >"$copy/output" 2>&1
+}
+# suite_of SUITE [TESTS]
+suite_of() {
+    suite=$1
+    tests=${TESTS:-${2:-}}
+    flags=(-p tests --no-default-features)
+    [[ $suite == promises ]] || flags=(-p tests --all-features)
 }
 # Newer than the last build, so that the next build compiles the original again.
 restored() {
@@ -57,7 +68,7 @@ mutant() {
         restored "$file"
         return 0
     fi
-    tried simulation seeds "${LIMIT:-300}" || ended=$?
+    [[ $suite != promises ]] || tried simulation seeds "${LIMIT:-300}" || ended=$?
     if [[ $ended == 124 ]]; then
         echo "ok $name: does not end"
     elif [[ $ended == 100 ]]; then
@@ -75,19 +86,19 @@ mutant() {
         failed=1
     else
         ended=0
-        tried promises "${TESTS:-}" "${LIMIT:-300}" || ended=$?
+        tried "$suite" "$tests" "${LIMIT:-300}" || ended=$?
         found=$(grep -E '^    [a-z0-9_:]+$' "$copy/output" | sort -u | head -3 | tr -s ' \n' ' ') || true
         if [[ $ended == 0 ]]; then
-            echo "-- $name: NOT found out, in $seeds seeds and by the tests of the promises"
+            echo "-- $name: NOT found out, in $seeds seeds and by tests/$suite"
             failed=1
         elif [[ $ended == 124 ]]; then
-            echo "ok $name: tests/promises do not end"
+            echo "ok $name: tests/$suite does not end"
         elif [[ -z $found ]]; then
-            echo "?? $name: tests/promises can't be asked"
+            echo "?? $name: tests/$suite can't be asked"
             tail -5 "$copy/output"
             failed=1
         else
-            echo "ok $name: tests/promises:$found"
+            echo "ok $name: tests/$suite:$found"
         fi
     fi
     restored "$file"
@@ -311,12 +322,14 @@ mutant notice-of-a-pattern $remote/pattern.rs 's/self\.tell\(Selection::Pattern\
 mutant notice-of-a-generation $remote/evict.rs 's/self\.tell\(BusMessage \{ evicted, generation, soft \}\)\.await\?;/let _ = (evicted, soft);/'
 mutant notice-of-a-put $remote/write.rs 's/let notice = announce\.then/let notice = (announce \&\& false).then/'
 mutant removed-by-a-pattern $remote/pattern.rs 's/self\.backend\.remove\(chunk, None\)\.await\?;/chunk.len() as u64;/'
-# Namespaces; only tests in `tests/behavior` fail.
+# Namespaces.
+suite_of behavior namespaces
 mutant namespace-of-a-name $core/engine/namespaces.rs 's/format!\("\{NAMESPACE\}\/\{name\}"\)/{ let _ = name; NAMESPACE.to_owned() }/'
 mutant namespace-of-a-spelled-name $core/engine/namespaces.rs 's/spelled\.push_str\("__"\)/spelled.push(c)/'
 mutant namespace-of-a-slash $core/engine/namespaces.rs 's/ && !name\.starts_with\(.\/.\)//'
 mutant namespace-is-claimed $core/engine/namespaces.rs 's/ && other\.name != cache\.name/ \&\& false/'
-# Transactions and absent values; only tests in `tests/behavior` fail.
+# Transactions and absent values.
+suite_of behavior 'transaction negative value_terms'
 mutant transaction-keeps-loads $lead 's/if let Some\(transaction\) = &self\.transaction \{/if let Some(transaction) = self.transaction.as_ref().filter(|_| false) {/'
 mutant transaction-leads-alone $core/engine/read.rs 's/let alone = alone \|\| self\.transaction\.is_some\(\);//'
 mutant transaction-publishes-current $core/engine/scope/own.rs 's/current: true \}/current: _ }/'
@@ -325,16 +338,19 @@ mutant none-has-no-stale-window $core/base/policy.rs 's/self\.stale = Duration::
 mutant none-has-no-time-to-idle $core/base/policy.rs 's/self\.ttl = Ttl::For\(ttl\);\s+self\.tti = None;/self.ttl = Ttl::For(ttl);/'
 mutant none-has-its-whole-life $core/engine/terms.rs 's/self\.policy\.whole_life\(ttl\)/self.policy.ttl(ttl)/'
 mutant error-has-no-windows $core/engine/failsafe.rs 's/ttl, &Policy::new\(\)\)/ttl, \&self.request.policy)/'
-# Peeks; only tests in `tests/behavior` fail.
+# Peeks.
+suite_of behavior peeks
 mutant look-of-memory $peek 's/if trace == Trace::Nothing \{/if trace == Trace::Nothing \&\& false {/'
 mutant look-of-the-remote-tier $peek 's/Ok\(found\) if trace == Trace::Nothing/Ok(found) if trace == Trace::Nothing \&\& false/'
 mutant look-in-an-outage $peek 's/Err\(error\) if trace == Trace::Nothing/Err(error) if trace == Trace::Nothing \&\& false/'
 mutant look-at-a-life-in-an-outage $peek 's/\.peek_unverified\(id, request\.declared\(\)\)\s+\.and_then/.unverified(id, request.declared()).and_then/'
-# Backends without a bus; only tests in `tests/behavior` fail.
+# Backends without a bus.
+suite_of behavior without_a_bus
 mutant no-bus-is-told $remote/mod.rs 's/if error\.kind\(\) == BackendErrorKind::Unsupported && !self/if false \&\& error.kind() == BackendErrorKind::Unsupported \&\& !self/'
 mutant no-bus-is-not-a-silent-bus $remote/mod.rs 's/ && !self\.record\.has_bus\(\)//'
 mutant no-bus-is-no-fault $core/remote/health.rs 's/if error\.kind\(\) == BackendErrorKind::Unsupported \{\s+return;\s+\}//'
 mutant no-bus-is-linked $core/remote/state.rs 's/self\.known\(\)\.supported = false;\s+self\.link\(true\);/self.known().supported = false;/'
+suite_of promises
 # Tags of the reader: an entry that lacks one is a miss.
 mutant tags-reader-memory $lookup 's/ \|\| !tags\.are_carried_by\(&entry\.stamps\)//'
 mutant tags-reader-remote $lookup 's/let usable = read < life\.keep_until\s+&& request\.declared\(\)\.are_carried_by\(&stamps\)/let usable = read < life.keep_until/'
@@ -350,10 +366,15 @@ mutant value-as-if-just-written $lookup 's/Some\(left\) => envelope\.stored_for\
 mutant life-from-the-answer $lookup 's/span => asked\.after\(/span => self.clock.now().after(/'
 
 # Values: a stored value comes back unchanged, whatever the code of its type does.
+suite_of behavior 'codecs serde_differs schema values own_formats'
 mutant compare-without-missing-fields $core/codec/compare.rs 's/let is_whole = .*?;\n/let is_whole = true || by_name || written > count;\n/s'
 mutant format-without-reading-back $core/codec/format.rs 's/Some\(why\) if !self\.reads_back/Some(why) if false \&\& !self.reads_back/'
 mutant schema-without-reordering $core/codec/schema/beyond.rs 's/!fields\.nameless && !fields\.refusing\.is_empty\(\)/false \&\& !fields.nameless/'
 mutant format-postcard-of-a-part $core/codec/format.rs 's/&& schema\.partial/\&\& schema.partial \&\& false/'
+mutant own-format-of-a-type $core/codec/own.rs 's/for part in \[self\.name, &\(self\.schema\)\(\)\]/for part in [self.name]/'
+mutant own-format-by-its-name $core/codec/own.rs 's/for part in \[self\.name, &/for part in [\&/'
+mutant own-format-is-no-codec $core/codec/coder.rs 's/Way::Own\(own\) if codec == OWN/Way::Own(own) if codec == OWN || true/'
+suite_of promises
 mutant change-is-compared $core/memory/fence.rs 's/\(same && self\.is_alive\(\)\)\.then/(same || true).then/'
 mutant change-follows-the-store $core/engine/change.rs 's/if ticket\.commit_over\(/let ticket = self.fences.issue(request.key.id(), request.key.as_str(), ticket.stamps.clone());\n        if ticket.commit_over(/'
 

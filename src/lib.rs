@@ -28,11 +28,19 @@ pub mod backend {
     };
 }
 
+/// The format of one function's values in the remote tier (`codec = json`, `codec = MyFormat`): larder's own formats as types,
+/// and the trait [`ValueCodec`](codec::ValueCodec) for a format of yours. See [the guide](guide::tiers).
+pub mod codec {
+    #[cfg(feature = "json")]
+    pub use cache_core::Json;
+    pub use cache_core::{CodecError, MessagePack, Optional, Postcard, ValueCodec};
+}
+
 /// The futures that calls and caches return, what they report, and the traits of their arguments.
 pub mod future {
     pub use cache_core::{
         AllTiers, BlockingEntry, CachedFunction, CallExpiry, Evict, EvictEach, EvictTarget,
-        EvictionProgress, Fits, Inspect, IntoCache, IntoTtl, KeyStream, MemoryOnly,
+        EvictionProgress, Fits, InFormat, Inspect, IntoCache, IntoTtl, KeyStream, MemoryOnly,
         PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch, TracedEntry, Warm,
         WarmProgress, WarmReport,
     };

@@ -94,6 +94,8 @@ mod outage;
 mod outage_logs;
 #[path = "behavior/outages.rs"]
 mod outages;
+#[path = "behavior/own_formats.rs"]
+mod own_formats;
 #[path = "behavior/pattern_progress.rs"]
 mod pattern_progress;
 #[path = "behavior/peeks.rs"]

@@ -1,6 +1,6 @@
 //! The functions and types that expansions of the attributes use. No promise of stability.
 
-pub use crate::api::{Evictions, WriteThrough, put_value, tenant_of};
+pub use crate::api::{Evictions, WriteThrough, encoded_by, put_value, tenant_of};
 pub use crate::api::{Leads, leads};
 pub use crate::base::{
     AbsentNever, AbsentOption, Detach, Fails, HasError, Holds, KeepsErrors, OfCache, Optional,
@@ -20,7 +20,9 @@ pub use crate::call::{
 };
 pub use crate::call::{EvictTarget, PutProbe, PutTarget, Puts, PutsSame, PutsSome, put_same};
 pub use crate::call::{Previous, Rules};
-pub use crate::codec::{local, remote};
+#[cfg(feature = "json")]
+pub use crate::codec::Json;
+pub use crate::codec::{MessagePack, Postcard, local, remote};
 pub use crate::engine::{HasCell, cell_of};
 pub use crate::engine::{Judge, Terms};
 pub use crate::engine::{LeadTexts, Site};

@@ -43,10 +43,10 @@ mod tags;
 
 pub use crate::api::{
     Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, EventHandler, Fits,
-    Function, FunctionEntries, FunctionStats, Info, Invalidation, KeyCount, KeyStream, LocalCache,
-    MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard, RemoteInfo, ScheduleGuard,
-    ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress, WarmReport, Warmup, clear_all,
-    function, warm,
+    Function, FunctionEntries, FunctionStats, InFormat, Info, Invalidation, KeyCount, KeyStream,
+    LocalCache, MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard, RemoteInfo,
+    ScheduleGuard, ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress, WarmReport, Warmup,
+    clear_all, function, warm,
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
@@ -64,7 +64,11 @@ pub use crate::call::{
 };
 #[cfg(feature = "encryption")]
 pub use crate::codec::EncryptionKeys;
-pub use crate::codec::{Codec, Compression, RemoteValue};
+#[cfg(feature = "json")]
+pub use crate::codec::Json;
+pub use crate::codec::{
+    Codec, CodecError, Compression, MessagePack, Optional, Postcard, RemoteValue, ValueCodec,
+};
 pub use crate::engine::{
     Cache, CachedCell, EncodingInfo, EntryInfo, EntryState, Inspection, PatternEviction, Policies,
     TenantScope, Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction,

@@ -43,7 +43,7 @@ const OF_BACKGROUND: [&str; 4] = ["stale", "early_refresh", "soft_timeout", "har
 const OF_EXPIRY: [&str; 5] = ["stale", "stale_if_error", "throttle", "jitter", "early_refresh"];
 
 /// The options about a remote tier.
-const OF_REMOTE_TIER: [&str; 2] = ["memory_ttl", "on_error"];
+const OF_REMOTE_TIER: [&str; 3] = ["memory_ttl", "on_error", "codec"];
 
 /// The options about a key, which a value in a cell does not have, and about the tiers of such a value.
 const OF_KEY: [&str; 4] = ["key_prefix", "version", "model", "local"];

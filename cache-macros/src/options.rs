@@ -40,6 +40,9 @@ const OF_MUTATORS: [&str; 5] = ["all", "before", "key", "soft", "tags"];
 /// The options whose value is a list of types, which is not an expression.
 const OF_TYPES: [&str; 2] = ["invalidate_on", "events"];
 
+/// The option whose value is one type.
+const OF_TYPE: &str = "codec";
+
 /// The parsed content of an attribute.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -86,6 +89,7 @@ impl Options {
         let name = input.call(Ident::parse_any)?;
         let value = match OF_TYPES.iter().find(|of_types| name == **of_types) {
             Some(option) => Value::Types(types(option, input)?),
+            None if name == OF_TYPE => Value::Types(vec![one_type(&name, input)?]),
             None => value(input)?,
         };
         end_of_item(input)?;
@@ -158,6 +162,15 @@ impl Options {
         Some(name)
     }
 
+    /// Takes `name = A<B>`, a type.
+    pub(crate) fn one_type(&mut self, name: &str) -> Option<(Ident, Type)> {
+        let Opt { name, value } = self.take(name)?;
+        match value {
+            Value::Types(types) => Some((name, types.into_iter().next()?)),
+            _ => None,
+        }
+    }
+
     /// Takes `name = [A, B<C>]`, a list of types.
     pub(crate) fn types(&mut self, name: &str) -> Vec<Type> {
         match self.take(name).map(|option| option.value) {
@@ -208,6 +221,26 @@ fn value(input: ParseStream<'_>) -> syn::Result<Value> {
         return Ok(Value::List(inside.parse()?));
     }
     Ok(Value::Flag)
+}
+
+fn one_type(option: &Ident, input: ParseStream<'_>) -> syn::Result<Type> {
+    let wrong = |span| {
+        let message = format!(
+            "`{option}` is one of the names `json`, `messagepack` and `postcard`, or a type with the trait `larder::codec::ValueCodec`: \
+             `{option} = json`"
+        );
+        syn::Error::new(span, message)
+    };
+    if !input.peek(Token![=]) {
+        return Err(wrong(option.span()));
+    }
+    input.parse::<Token![=]>()?;
+    let at = input.span();
+    match input.parse().map_err(|_| wrong(at))? {
+        Type::Path(path) => Ok(Type::Path(path)),
+        Type::Group(group) => Ok(*group.elem),
+        _ => Err(wrong(at)),
+    }
 }
 
 fn types(option: &str, input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
@@ -346,9 +379,12 @@ fn part(input: ParseStream<'_>) -> syn::Result<Part> {
     let mut tokens = name.to_token_stream();
     if input.peek(Token![=]) {
         tokens.extend(input.parse::<Token![=]>()?.into_token_stream());
-        match OF_TYPES.iter().any(|of_types| name == of_types) {
-            true => tokens.extend(input.parse::<TokenTree>()?.into_token_stream()),
-            false => tokens.extend(input.parse::<Expr>()?.into_token_stream()),
+        if OF_TYPES.iter().any(|of_types| name == of_types) {
+            tokens.extend(input.parse::<TokenTree>()?.into_token_stream());
+        } else if name == OF_TYPE {
+            tokens.extend(input.parse::<Type>()?.into_token_stream());
+        } else {
+            tokens.extend(input.parse::<Expr>()?.into_token_stream());
         }
     } else if option {
         tokens.extend(input.parse::<TokenTree>()?.into_token_stream());

@@ -1,6 +1,6 @@
 //! For fuzzing: decodes and encodes stored bytes without a cache.
 
-use crate::codec::{Codec, RemoteValue, Wire, coder};
+use crate::codec::{Codec, RemoteValue, Wire, encoded};
 
 pub use crate::codec::Forged;
 
@@ -25,5 +25,5 @@ pub fn resum(place: (&str, &str), contents: &[u8]) -> Vec<u8> {
 /// # Errors
 /// If the codec cannot represent the value.
 pub fn encode<T: RemoteValue>(codec: Codec, value: &T) -> Result<Vec<u8>, String> {
-    codec.encode(coder::<T>(), value, false).map_err(|refused| refused.to_string())
+    encoded(codec, value)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::entry::{AllTiers, CacheEntry, Fits, MemoryOnly, TracedEntry};
+use super::entry::{AllTiers, CacheEntry, Fits, InFormat, MemoryOnly, TracedEntry};
 use super::local::LocalCache;
 use crate::base::{Cached, Error, IntoTtl, Pattern, Policy, block_on, outside};
 use crate::engine::Cache;
@@ -152,6 +152,13 @@ impl<P> BlockingCache<P> {
 #[must_use = "an entry does nothing until one of its last methods is called"]
 #[derive(Debug)]
 pub struct BlockingEntry<'c, P = AllTiers>(CacheEntry<'c, P>);
+
+impl<'c> BlockingEntry<'c> {
+    /// See [`CacheEntry::codec`].
+    pub fn codec<C>(self) -> BlockingEntry<'c, InFormat<C>> {
+        BlockingEntry(self.0.codec())
+    }
+}
 
 impl<'c, P> BlockingEntry<'c, P> {
     /// See [`CacheEntry::ttl`].

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::coder::{Serde, decoded};
 use super::envelope::{Envelope, Form};
 use super::format::Codec;
 use super::seal::Place;
@@ -28,7 +29,7 @@ impl Wire {
         forged: &Forged<'_>,
     ) -> Result<Vec<u8>, String> {
         let Forged { codec, compression, length, payload } = *forged;
-        let fingerprint = coder::<T>().fingerprint(codec);
+        let fingerprint = Serde::of::<T>(None).fingerprint(codec);
         let form = Form { codec: codec.id(), fingerprint, compression, length };
         let head = postcard::to_stdvec(&(form, forever())).map_err(|error| error.to_string())?;
         self.seal.close(Place { namespace, key }, [&head, payload])
@@ -46,7 +47,7 @@ impl Wire {
         let coder = coder::<T>();
         let opened = self.open(coder, place, bytes).ok()?;
         let payload: Cow<'_, [u8]> = opened.payload()?;
-        coder.read_as(&payload, opened.codec)
+        decoded(Codec::of_id(opened.form.codec)?, &payload)
     }
 }
 

@@ -8,15 +8,16 @@ use serde::de::DeserializeOwned;
 
 use super::bounded::{Bounded, Limits};
 use super::check::{Carried, Refused};
-use super::coder::Coder;
+use super::coder::Serde;
+use super::own::OWN;
 use super::stack::roomy;
 use crate::entry::Value;
 
 /// The reason for a value that is not read back as it was written.
-const LOST: &str = "what is written is not read back as the same value";
+pub(super) const LOST: &str = "what is written is not read back as the same value";
 
 /// The serialization format of values in the remote tier. Set it with
-/// [`Builder::codec`](crate::registry::Builder::codec).
+/// [`Builder::codec`](crate::registry::Builder::codec); a function can choose its own (`codec = json`).
 ///
 /// A stored value names its codec: a cache reads values of every codec that is compiled in, so it can change
 /// its codec while it runs in many processes. A value of any other codec is a counted miss
@@ -66,6 +67,25 @@ pub enum Codec {
     MessagePack,
 }
 
+/// Whether a value that was read from `bytes` is written as `again`. The order does not count: that of a `HashMap`
+/// changes each time.
+pub(super) fn is_same(again: Vec<u8>, bytes: &[u8]) -> bool {
+    let sorted = |mut bytes: Vec<u8>| {
+        bytes.sort_unstable();
+        bytes
+    };
+    again == bytes || sorted(again) == sorted(bytes.to_vec())
+}
+
+/// The name of the codec with this number, for operators.
+pub(super) fn name(id: u8) -> String {
+    match Codec::of_id(id) {
+        Some(codec) => format!("{codec:?}").to_lowercase(),
+        None if id == OWN => "own format".to_owned(),
+        None => format!("unknown ({id})"),
+    }
+}
+
 impl Codec {
     /// The number in the header. Never reuse one for another codec.
     pub(super) fn id(self) -> u8 {
@@ -111,13 +131,13 @@ impl Codec {
 
     /// Encodes a value if a reader gets the same value back. Reads the bytes back if that is in doubt, or if
     /// `always` is set.
-    pub(crate) fn encode(
+    pub(super) fn encode(
         self,
-        coder: Coder,
+        serde: &Serde,
         value: &dyn Any,
         always: bool,
     ) -> Result<Vec<u8>, Refused> {
-        let schema = coder.schema(self);
+        let schema = serde.schema(self);
         if !self.is_self_describing() && schema.asks {
             return Err(Refused::new(
                 "postcard can't read back a type that asks the bytes what they are (`untagged`, `tag = \"..\"`, \
@@ -130,15 +150,15 @@ impl Codec {
                  read a changed field as the old one",
             ));
         }
-        let Carried { elements, doubt } = coder.carries(value, self, &schema.shapes)?;
-        let bytes = coder.write(value, self)?;
+        let Carried { elements, doubt } = serde.carries(value, self, &schema.shapes)?;
+        let bytes = serde.write(value, self)?;
         if !Limits::of(&bytes).allow(elements) {
             let why = format!("{elements} elements that take no bytes are too many");
             return Err(Refused::new(why));
         }
         let doubt = doubt.or_else(|| (schema.asks || always).then(|| LOST.to_owned()));
         match doubt {
-            Some(why) if !self.reads_back(coder, &bytes) => Err(Refused::new(why)),
+            Some(why) if !self.reads_back(serde, &bytes) => Err(Refused::new(why)),
             _ => Ok(bytes),
         }
     }
@@ -158,28 +178,23 @@ impl Codec {
         }
     }
 
-    /// Whether the value that is read from `bytes` is written as the same bytes. The order does not count:
-    /// that of a `HashMap` changes each time.
-    fn reads_back(self, coder: Coder, bytes: &[u8]) -> bool {
-        let sorted = |mut bytes: Vec<u8>| {
-            bytes.sort_unstable();
-            bytes
-        };
+    /// Whether the value that is read from `bytes` is written as the same bytes.
+    fn reads_back(self, serde: &Serde, bytes: &[u8]) -> bool {
         let read = || {
-            let value = self.decode(coder, bytes)?;
-            coder.write(&*value, self).ok()
+            let value = self.decode(serde, bytes)?;
+            serde.write(&*value, self).ok()
         };
         // A `Deserialize` that panics counts as one that fails.
         let again = catch_unwind(AssertUnwindSafe(read)).ok().flatten();
-        again.is_some_and(|again| again == bytes || sorted(again) == sorted(bytes.to_vec()))
+        again.is_some_and(|again| is_same(again, bytes))
     }
 
     /// Decodes a value, if `bytes` contains exactly one. Neither lengths nor depth are trusted.
-    pub(super) fn decode(self, coder: Coder, bytes: &[u8]) -> Option<Box<dyn Value>> {
+    pub(super) fn decode(self, serde: &Serde, bytes: &[u8]) -> Option<Box<dyn Value>> {
         let limits = Limits::of(bytes);
-        match coder.read_within(bytes, self, &limits) {
+        match serde.read_within(bytes, self, &limits) {
             None if limits.spent_the_stack() => {
-                let again = || coder.read_within(bytes, self, &Limits::on_own_stack(bytes));
+                let again = || serde.read_within(bytes, self, &Limits::on_own_stack(bytes));
                 roomy(again).flatten()
             }
             read => read,

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `wire` | the whole way: encoding, compression, seal |
 //! | `coder` | one type, erased: everything else here is compiled once for all types |
-//! | `format` | the codecs |
+//! | `format`, `choice` | the codecs; the codec of one function |
+//! | `own` | formats of users |
 //! | `check`, `compare` | values that a codec would write wrongly without an error |
 //! | `bounded`, `stack` | decoding that trusts neither lengths nor depth |
 //! | `schema` | what distinguishes one type's bytes from another's |
@@ -14,6 +15,7 @@
 
 mod bounded;
 mod check;
+mod choice;
 mod coder;
 mod compare;
 mod compression;
@@ -24,11 +26,19 @@ mod format;
 mod heap;
 #[cfg(feature = "encryption")]
 mod keys;
+mod own;
 mod schema;
 mod seal;
 mod stack;
 mod wire;
 
+#[cfg(feature = "json")]
+pub use choice::Json;
+pub use choice::{MessagePack, Postcard};
+#[cfg(feature = "testing")]
+use coder::decoded;
+#[cfg(feature = "testing")]
+pub(crate) use coder::encoded;
 pub(crate) use coder::{Coder, coder};
 pub use compression::Compression;
 pub(crate) use envelope::{Envelope, WrittenAs};
@@ -37,6 +47,7 @@ pub use forge::Forged;
 pub use format::Codec;
 #[cfg(feature = "encryption")]
 pub use keys::EncryptionKeys;
+pub use own::{CodecError, Optional, ValueCodec};
 #[cfg(feature = "encryption")]
 pub(crate) use seal::Seal;
 pub(crate) use wire::{Foreign, Wire};
@@ -67,7 +78,7 @@ use crate::base::{CacheValue, Shape};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't go to a remote tier: it needs `serde::Serialize` and `serde::Deserialize`",
     label = "needs serde",
-    note = "derive both, or write `#[cached(local)]` to keep the value in the memory tier",
+    note = "derive both, or write `#[cached(local)]` to keep the value in the memory tier, or give the function a format for it (`codec = MyFormat`)",
     note = "an `Arc` has them with serde's feature `rc`; what is secret on purpose, such as `SecretString`, has no `Serialize` and stays in \
             memory with `local`"
 )]
@@ -95,7 +106,7 @@ pub fn round_trip<V: RemoteValue>(
     value: &V,
     preferred: Codec,
 ) -> Result<(Codec, Option<V>), String> {
-    let coder = coder::<V>();
-    let (codec, bytes) = coder.encode(value, preferred)?;
-    Ok((codec, coder.read_as(&bytes, codec)))
+    let encoded = coder::<V>().encode(value, preferred)?;
+    let codec = Codec::of_id(encoded.codec).ok_or("the codec has no number")?;
+    Ok((codec, decoded(codec, &encoded.bytes)))
 }

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::borrow::Cow;
 
 use super::Coder;
+use super::coder::Encoded;
 use super::compression::{self, Compression, unpack};
 use super::envelope::{Envelope, Form, WrittenAs};
-use super::format::Codec;
+use super::format::{self, Codec};
 use super::seal::{Place, Seal};
 use crate::base::Error;
 use crate::entry::{EntryHeader, Stored};
@@ -61,8 +62,7 @@ pub(crate) struct Opened<'a> {
     contents: Cow<'a, [u8]>,
     /// Where in the contents the payload begins.
     payload: usize,
-    form: Form,
-    pub(super) codec: Codec,
+    pub(super) form: Form,
     coder: Coder,
 }
 
@@ -75,19 +75,14 @@ impl Wire {
         envelope: &Envelope,
         value: &dyn Any,
     ) -> Result<Vec<u8>, String> {
-        let (codec, payload) = coder.encode(value, self.codec)?;
+        let Encoded { codec, fingerprint, bytes: payload } = coder.encode(value, self.codec)?;
         let length = payload.len();
         if length > self.limit {
             let limit = self.limit;
             return Err(format!("it has {length} bytes, and `max_value_bytes` is {limit}"));
         }
         let (compression, payload) = self.compression.pack(payload);
-        let form = Form {
-            codec: codec.id(),
-            fingerprint: coder.fingerprint(codec),
-            compression,
-            length: length as u64,
-        };
+        let form = Form { codec, fingerprint, compression, length: length as u64 };
         let head = postcard::to_stdvec(&(form, envelope)).map_err(|error| error.to_string())?;
         let sealed = self.seal.close(Place { namespace, key }, [&head, &payload])?;
         match sealed.len() > self.most() {
@@ -113,9 +108,8 @@ impl Wire {
         bytes: &[u8],
     ) -> Option<(WrittenAs, Envelope)> {
         let (form, envelope) = self.header(place, bytes)?;
-        let codec = Codec::of_id(form.codec).map(|codec| format!("{codec:?}").to_lowercase());
         let written = WrittenAs {
-            codec: codec.unwrap_or_else(|| format!("unknown ({})", form.codec)),
+            codec: format::name(form.codec),
             compression: compression::name(form.compression),
             value_bytes: form.length,
             fingerprint: form.fingerprint,
@@ -152,14 +146,11 @@ impl Wire {
     ) -> Result<Opened<'a>, Foreign> {
         let contents = self.seal.open(Place { namespace, key }, bytes).ok_or(Foreign::Damaged)?;
         let ((form, envelope), payload) = head(&contents).ok_or(Foreign::Damaged)?;
-        let codec = Codec::of_id(form.codec).ok_or(Foreign::Damaged)?;
-        if form.fingerprint != coder.fingerprint(codec) {
-            return Err(Foreign::Schema);
-        }
+        coder.accepts(form.codec, form.fingerprint)?;
         if !usize::try_from(form.length).is_ok_and(|length| length <= self.limit) {
             return Err(Foreign::Damaged);
         }
-        Ok(Opened { envelope, contents, payload, form, codec, coder })
+        Ok(Opened { envelope, contents, payload, form, coder })
     }
 }
 
@@ -172,7 +163,7 @@ fn head(contents: &[u8]) -> Option<((Form, Envelope), usize)> {
 impl Opened<'_> {
     /// Decodes the entry; `None` if the payload does not match its header.
     pub(crate) fn decode(self, frame: EntryHeader) -> Option<Stored> {
-        self.coder.decode(&self.payload()?, self.codec, frame)
+        self.coder.decode(&self.payload()?, self.form.codec, frame)
     }
 
     pub(super) fn payload(&self) -> Option<Cow<'_, [u8]>> {

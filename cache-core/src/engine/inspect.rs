@@ -93,7 +93,7 @@ pub enum EntryState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EncodingInfo {
-    /// The codec: `postcard`, `json`, `messagepack`.
+    /// The codec: `postcard`, `json`, `messagepack`, or `own format` ([`ValueCodec`](crate::ValueCodec)).
     pub codec: String,
     /// The compression: `none`, `lz4`, `zstd`.
     pub compression: String,

@@ -92,7 +92,7 @@ impl Scales {
     /// The heap memory of the value; `None` if nothing can measure it.
     fn heap(&self, entry: &Stored) -> Option<u64> {
         let value = entry.any();
-        let by_serde = || Some(self.coder(value.type_id())?.heap(value));
+        let by_serde = || self.coder(value.type_id())?.heap(value);
         self.weighed(value).or_else(|| of_plain_type(value)).or_else(by_serde)
     }
 

@@ -1,6 +1,7 @@
 //! Parses the options.
 
 use proc_macro2::{Ident, TokenStream};
+use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, Type};
 
 use super::affixes::Affixes;
@@ -8,8 +9,19 @@ use super::conditions::Conditions;
 use super::model::CacheChoice;
 use super::policy::Policy;
 use crate::crate_path::Root;
-use crate::errors::Errors;
+use crate::errors::{Errors, did_you_mean};
 use crate::options::{Grammar, Options};
+
+/// The format of the values in the remote tier.
+pub(crate) enum Format {
+    /// One of larder's, by the name of its type.
+    Larder(Ident),
+    Own(Box<Type>),
+}
+
+/// larder's formats: their names, as in a configuration, and their types.
+const FORMATS: [(&str, &str); 3] =
+    [("json", "Json"), ("messagepack", "MessagePack"), ("postcard", "Postcard")];
 
 /// Each option with its name, for messages.
 pub(crate) struct Args {
@@ -33,6 +45,8 @@ pub(crate) struct Args {
     pub(crate) silent: bool,
     /// Lets a sync function wait for the remote tier.
     pub(crate) blocking: Option<Ident>,
+    /// The format in the remote tier.
+    pub(crate) codec: Option<(Ident, Format)>,
     pub(crate) each: Option<(Ident, Expr)>,
     pub(crate) call: Option<(Ident, Ident)>,
     /// The name of the previous value in the body.
@@ -60,6 +74,7 @@ impl Args {
             local: options.flag("local", errors),
             silent: !metrics(&mut options, errors),
             blocking: options.flag("blocking", errors),
+            codec: codec(&mut options, errors),
             each: options.assigned("each", errors),
             call: call(&mut options, errors),
             previous: previous(&mut options, errors),
@@ -75,6 +90,30 @@ fn metrics(options: &mut Options, errors: &mut Errors) -> bool {
         Some((_, other)) => {
             errors.on(&other, "`metrics` is `true` (the default) or `false`: whether the calls of this function are counted");
             true
+        }
+    }
+}
+
+/// Takes `codec = json` or `codec = path::to::Format<T>`.
+fn codec(options: &mut Options, errors: &mut Errors) -> Option<(Ident, Format)> {
+    let (option, ty) = options.one_type("codec")?;
+    let name = match &ty {
+        Type::Path(path) => path.path.get_ident().map(ToString::to_string),
+        _ => None,
+    };
+    let Some(name) = name.filter(|name| name.starts_with(|first: char| first.is_lowercase()))
+    else {
+        return Some((option, Format::Own(Box::new(ty))));
+    };
+    match FORMATS.iter().find(|(text, _)| *text == name) {
+        Some((_, choice)) => Some((option, Format::Larder(Ident::new(choice, ty.span())))),
+        None => {
+            let hint = did_you_mean(&name, &FORMATS.map(|(text, _)| text));
+            errors.on(&ty, format!(
+                "unknown format `{name}`{hint}{} larder's formats are `json`, `messagepack` and `postcard`; any other is a type with the \
+                 trait `larder::codec::ValueCodec`", if hint.is_empty() { ":" } else { "" }
+            ));
+            None
         }
     }
 }

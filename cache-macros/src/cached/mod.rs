@@ -38,7 +38,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{borrowed, for_tenant, shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 41] = [
+const KNOWN: [&str; 42] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -75,6 +75,7 @@ const KNOWN: [&str; 41] = [
     "local",
     "metrics",
     "blocking",
+    "codec",
     "crate",
     "skip",
     "skip_all",

@@ -6,7 +6,7 @@ use syn::{Expr, LitStr, Type};
 
 use super::Flavor;
 use super::affixes::Affixes;
-use super::args::Args;
+use super::args::{Args, Format};
 use super::check;
 use super::conditions::Conditions;
 use super::each::Each;
@@ -38,6 +38,8 @@ pub(crate) struct Model {
     pub(crate) silent: bool,
     /// Whether a sync function uses the remote tier, and blocks its thread meanwhile.
     pub(crate) blocking: bool,
+    /// The format of its values in the remote tier.
+    pub(crate) codec: Option<Format>,
     pub(crate) key: Key,
     /// `skip(Self)`: all types of a generic `impl` block share entries.
     pub(crate) every_type: bool,
@@ -78,13 +80,17 @@ pub(crate) fn build(
     if let Some(name) = &args.blocking {
         may_block(name, &function, local, errors);
     }
+    if let Some((name, _)) = &args.codec {
+        has_a_format(name, &function, local, args.blocking.is_some(), errors);
+    }
     let each = args.each.as_ref().map(|(name, _)| name);
     args.conditions.sort(&function, each, errors);
     args.policy.sort(&function, args.conditions.has_ttl());
     args.policy.check(&function, local, args.blocking.is_some(), errors);
     // The return type of a batch is not stored as a whole.
     let uses_remote_tier = function.is_async() || args.blocking.is_some();
-    if uses_remote_tier && local.is_none() && args.each.is_none() {
+    let by_serde = !matches!(args.codec, Some((_, Format::Own(_))));
+    if uses_remote_tier && local.is_none() && args.each.is_none() && by_serde {
         check::can_be_read_back(&function, errors);
     }
     if let Some((option, name)) = &args.previous {
@@ -119,6 +125,7 @@ pub(crate) fn build(
         local: args.local.is_some() || matches!(key, Key::Cell(_)),
         blocking: args.blocking.is_some(),
         silent: args.silent,
+        codec: args.codec.map(|(_, format)| format),
         key,
         every_type,
         affixes: args.affixes,
@@ -168,6 +175,25 @@ fn may_block(option: &Ident, function: &Function, local: Option<&Ident>, errors:
     errors.at(option.span(), message);
 }
 
+/// Records `codec` on a function whose values stay in memory.
+fn has_a_format(
+    option: &Ident,
+    function: &Function,
+    local: Option<&Ident>,
+    blocking: bool,
+    errors: &mut Errors,
+) {
+    let why = match local {
+        Some(local) => format!("and with `{local}` there is none: remove one of them"),
+        None if !function.is_async() && !blocking => {
+            "and a sync function uses the memory tier only: remove it, add `blocking`, or make the function async".to_owned()
+        }
+        None => return,
+    };
+    errors
+        .at(option.span(), format!("`{option}` is the format of values in the remote tier, {why}"));
+}
+
 /// Records `call` on a function that is not a free sync function: only these are found by a type.
 fn can_be_found(option: &Ident, function: &Function, errors: &mut Errors) {
     let why = match (function.is_async(), function.associated) {
@@ -204,6 +230,7 @@ pub(crate) fn plain(function: Function, root: Root) -> Model {
         local: true,
         silent: false,
         blocking: false,
+        codec: None,
         key: Key::Automatic { args: Vec::new(), generics: Vec::new() },
         every_type: false,
         affixes: Affixes::default(),

@@ -3,6 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::spanned::Spanned as _;
 
+use super::args::Format;
 use super::model::Model;
 use super::owning::borrows;
 use super::policy::Given;
@@ -23,7 +24,14 @@ pub(crate) fn statements(model: &Model) -> TokenStream {
     });
     let shape = at_output(model, "__larder_shape");
     let local = model.local || !model.may_wait();
-    let codec = if local { mixed!(#private::local()) } else { mixed!(#private::remote(#shape)) };
+    let codec = match &model.codec {
+        _ if local => mixed!(#private::local()),
+        None => mixed!(#private::remote(#shape)),
+        Some(Format::Larder(format)) => {
+            mixed!(#private::encoded_by::<#private::#format, _>(#shape))
+        }
+        Some(Format::Own(format)) => mixed!(#private::encoded_by::<#format, _>(#shape)),
+    };
     let (absent, timed_out, refused) = (absent(model), timed_out(model), refused(model));
     let conditions = model.conditions.rules(private);
     let output = model.function.output();

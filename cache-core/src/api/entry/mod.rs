@@ -11,7 +11,7 @@ mod tiers;
 mod write;
 
 pub use read::TracedEntry;
-pub use tiers::{AllTiers, Fits, MemoryOnly};
+pub use tiers::{AllTiers, Fits, InFormat, MemoryOnly, encoded_by};
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -54,7 +54,8 @@ use crate::tags::{Tags, bounded};
 /// [`policy`](Self::policy). Every write has a ticket, as every load has: an eviction that comes after the old
 /// value was read, or after the load began, wins.
 ///
-/// Values have serde's traits, because they may go to a remote tier. [`Cache::local`] takes any `Clone` value.
+/// Values have serde's traits, because they may go to a remote tier, or a format of their own ([`codec`](Self::codec)).
+/// [`Cache::local`] takes any `Clone` value.
 #[must_use = "an entry does nothing until one of its last methods is awaited"]
 pub struct CacheEntry<'c, P = AllTiers> {
     cache: &'c Cache,
@@ -84,6 +85,32 @@ impl Cache {
     /// [`CacheEntry`].
     pub fn entry(&self, key: impl Into<KeyBuf>) -> CacheEntry<'_> {
         CacheEntry::new(self, key)
+    }
+}
+
+impl<'c> CacheEntry<'c> {
+    /// Stores the value in the remote tier in the format `C`: one of larder's own, whatever the cache's
+    /// [`codec`](crate::Builder::codec) is, or a [`ValueCodec`](crate::ValueCodec), for which the value needs no serde.
+    /// The memory tier holds the value itself. A value in another format of yours is a counted miss.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error, MemoryBackend};
+    /// use larder::MessagePack;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().no_memory().remote(MemoryBackend::new()).build()?;
+    /// cache.entry("rates").codec::<MessagePack>().insert(vec![1.08, 0.93]).await?;
+    /// assert_eq!(cache.entry("rates").codec::<MessagePack>().get().await?, Some(vec![1.08, 0.93]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn codec<C>(self) -> CacheEntry<'c, InFormat<C>> {
+        let Self { cache, key, policy, ttl, decide, fails, tags, tenant, mode, blocking, .. } =
+            self;
+        let tiers = PhantomData;
+        CacheEntry { cache, key, policy, ttl, decide, fails, tags, tenant, mode, blocking, tiers }
     }
 }
 
