@@ -153,7 +153,9 @@ mod tests {
     use super::*;
 
     #[test]
-    #[should_panic(expected = "stale: is a window after the ttl; give a `ttl` too")]
+    #[should_panic(
+        expected = "stale: is a window after the ttl; give a `ttl` too, or `default_ttl()`"
+    )]
     fn an_invalid_policy_is_reported_by_field_and_message() {
         let _ = possible(Policy::new().stale(Duration::from_secs(1)));
     }

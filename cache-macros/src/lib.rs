@@ -71,7 +71,7 @@ use proc_macro::TokenStream;
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire. Also an expression over the arguments, evaluated when the function is called: `ttl = self.settings.ttl`, of any type that is `larder::IntoTtl` |
+/// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire; `"default"`: the cache's, for `stale` and its like, which need a `ttl`. Also an expression over the arguments, evaluated when the function is called: `ttl = self.settings.ttl`, of any type that is `larder::IntoTtl` |
 /// | `ttl_with = \|token\| token.expires_in` | `ttl` | how long this value is fresh, as the value says: see [below](#times-and-conditions-of-a-value) |
 /// | `tti = "1m"` | none | time to idle: an entry is fresh for this time after its last read, and no longer than `ttl` |
 /// | `memory_ttl = "10s"` ʳ | `Memory::ttl` of the cache, else `ttl` | for how long the memory tier serves an entry before it asks the remote tier again: a bound on how old a value may be if something else writes to the store. While the remote tier is unreachable, memory serves the entry up to its `ttl`. In a cache without a remote tier: the upper bound of `ttl` |

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Expiry, Policies, Policy, Source, cached, call};
+use larder::{Cache, Clock, Expiry, Policies, Policy, Source, cached, cached_impl, call};
 
 use crate::support::Server;
 use crate::three_tierings::{in_both, in_memory, in_redis};
@@ -146,6 +146,45 @@ async fn windows_of_a_default_apply_to_entries_that_expire() {
     assert_eq!(open(&cache, 1).await, 1);
     assert_eq!(open(&cache, 1).traced().await.source, Source::Memory);
     assert_eq!(open(&cache, 1).expiry().await.unwrap(), Some(Expiry::Never));
+}
+
+#[tokio::test]
+async fn windows_may_follow_the_ttl_of_the_cache() {
+    static LOADS: AtomicU64 = AtomicU64::new(0);
+    const KEPT: Policy = Policy::new().default_ttl().stale_if_error(Duration::from_secs(3_600));
+
+    #[cached(key = "windows:{id}", ttl = "default", stale_if_error = "1h", skip(cache), cache = cache)]
+    async fn windows(cache: &Cache, id: u64) -> Result<u64, String> {
+        match LOADS.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(id),
+            _ => Err("no".to_owned()),
+        }
+    }
+
+    struct Repository;
+
+    #[cached_impl(ttl = "1s")]
+    impl Repository {
+        #[cached(key = "windows-of-impl", ttl = "default", skip(self, cache), cache = cache)]
+        async fn get(&self, cache: &Cache) -> u64 {
+            1
+        }
+    }
+
+    let clock = Clock::manual();
+    let builder = Cache::builder().clock(clock.clone());
+    let cache = builder.default_ttl(minutes(1)).build().unwrap();
+    assert_eq!(windows(&cache, 1).await, Ok(1));
+    assert_eq!(Repository.get(&cache).await, 1);
+    assert_eq!(Repository.get(&cache).expiry().await.unwrap(), Some(Expiry::In(minutes(1))));
+    cache.entry("by-hand").policy(KEPT).insert(3u64).await.unwrap();
+    clock.advance(minutes(2));
+    assert_eq!(windows(&cache, 1).traced().await.source, Source::FailSafe);
+    let failing = async || Err::<u64, _>("no");
+    assert_eq!(cache.entry("by-hand").policy(KEPT).or_load(failing).await, Ok(3));
+    clock.advance(minutes(61));
+    assert_eq!(windows(&cache, 1).await, Err("no".to_owned()));
+    assert_eq!(cache.entry("by-hand").policy(KEPT).or_load(failing).await, Err("no"));
 }
 
 #[tokio::test]

@@ -101,6 +101,27 @@ async fn minute(cache: &Cache, n: u64) -> u64 {
     n
 }
 
+#[cached(key = "windows:{n}", ttl = "default", stale = "1m", cache = cache, skip(cache))]
+async fn windows(cache: &Cache, n: u64) -> u64 {
+    n
+}
+
+#[tokio::test]
+async fn windows_without_a_ttl_are_advised_against_once() {
+    let (log, _guard) = Log::listen();
+    let with = Cache::builder().name("advisor-with-ttl").default_ttl(HOUR).build().unwrap();
+    let without = Cache::builder().name("advisor-without-ttl").build().unwrap();
+    for cache in [&with, &without] {
+        for n in 0..3 {
+            windows(cache, n).await;
+        }
+    }
+    assert_eq!(warnings(&log, "advisor-with-ttl"), [""; 0]);
+    let found = warnings(&log, "advisor-without-ttl");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("`stale` of `observe::advisor::windows` has no effect"), "{found:?}");
+}
+
 async fn stored(cache: &Cache, key: &str) {
     eventually("it is stored", async || cache.inspect(key).await.remote.is_some()).await;
 }

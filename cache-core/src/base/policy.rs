@@ -162,6 +162,25 @@ impl Policy {
         self
     }
 
+    /// Leaves the time to live to the cache (`default_ttl`) or its [`Policies`](crate::Policies), as a policy without a `ttl` does,
+    /// but allows the options about the time before and after it: [`stale`](Self::stale), [`stale_if_error`](Self::stale_if_error),
+    /// [`jitter`](Self::jitter), [`early_refresh`](Self::early_refresh).
+    ///
+    /// In a cache without a default, entries do not expire, and those options have no effect; larder warns once for each function.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::Policy;
+    /// # use std::time::Duration;
+    /// const FRESH: Policy = Policy::new().default_ttl().stale(Duration::from_secs(30));
+    /// assert!(FRESH.check().is_ok());
+    /// ```
+    #[must_use]
+    pub const fn default_ttl(mut self) -> Self {
+        self.ttl = Ttl::Computed;
+        self
+    }
+
     /// The function computes a time to live for each call or value.
     #[doc(hidden)]
     #[must_use]
@@ -379,14 +398,14 @@ impl Policy {
                 "must be longer than zero; leave it out to ask the remote tier only after the `ttl`";
             !(self.jitter >= 0.0 && self.jitter <= 1.0), "jitter",
                 "is a fraction of the ttl, from 0 to 1";
-            self.jitter > 0.0 && !has_ttl, "jitter", "shortens a ttl; give a `ttl` too";
+            self.jitter > 0.0 && !has_ttl, "jitter", "shortens a ttl; give a `ttl` too, or `default_ttl()` for the cache's";
             !self.stale.is_zero() && !has_ttl, "stale",
-                "is a window after the ttl; give a `ttl` too";
+                "is a window after the ttl; give a `ttl` too, or `default_ttl()` for the cache's";
             !self.stale_if_error.is_zero() && !has_ttl, "stale_if_error",
-                "is a window after the ttl; give a `ttl` too";
+                "is a window after the ttl; give a `ttl` too, or `default_ttl()` for the cache's";
             !(self.early >= 0.0 && self.early < f64::INFINITY), "early_refresh",
                 "takes a positive number; 1 is the usual one";
-            self.early > 0.0 && !has_ttl, "early_refresh", "refreshes before a ttl ends; give a `ttl` too";
+            self.early > 0.0 && !has_ttl, "early_refresh", "refreshes before a ttl ends; give a `ttl` too, or `default_ttl()` for the cache's";
             zero(self.soft_timeout), "soft_timeout", "must be longer than zero";
             zero(self.hard_timeout), "hard_timeout", "must be longer than zero";
             not_below(self.soft_timeout, self.hard_timeout), "soft_timeout",
@@ -416,6 +435,17 @@ impl Policy {
             Expiry::In(ttl) => self.ttl(ttl),
             Expiry::Never => self.no_expiry().without_end(),
         }
+    }
+
+    /// The first option that is about the time before or after an expiry.
+    pub(crate) fn needs_expiry(&self) -> Option<&'static str> {
+        let options = [
+            (!self.stale.is_zero(), "stale"),
+            (!self.stale_if_error.is_zero(), "stale_if_error"),
+            (self.jitter > 0.0, "jitter"),
+            (self.early > 0.0, "early_refresh"),
+        ];
+        options.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
     }
 
     /// The same policy for entries that do not expire: there is nothing before or after an expiry.

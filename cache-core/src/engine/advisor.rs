@@ -14,7 +14,7 @@ use super::handle::Engine;
 use super::namespaces;
 use super::site::Site;
 use crate::backend::Backend;
-use crate::base::{Timestamp, Ttl};
+use crate::base::{Policy, Timestamp, Ttl};
 use crate::entry::Stored;
 
 /// The maximum number of advices that are logged and remembered.
@@ -105,6 +105,21 @@ impl Engine {
                 &*self.signals.cache,
                 "the values of `{}` never expire in the remote tier: give it a `ttl` (`\"never\"` if that is intended), or the \
                  cache a `default_ttl`",
+                site.path()
+            );
+        }
+    }
+
+    /// Advises on a function whose values do not expire, although it has options about the time before or after their expiry.
+    #[cold]
+    pub(super) fn advise_on_windows(&self, site: Option<&'static Site>, policy: &Policy) {
+        let Some(site) = site.filter(|_| policy.ttl == Ttl::Computed) else { return };
+        if let Some(option) = policy.needs_expiry() {
+            advise!(
+                warn,
+                &*self.signals.cache,
+                "`{option}` of `{}` has no effect, because its values never expire: give the function a `ttl`, or the cache a \
+                 `default_ttl`",
                 site.path()
             );
         }

@@ -111,6 +111,9 @@ impl Engine {
     ) -> EntryHeader {
         self.learn_weight(kind, request);
         let ttl = self.ttl(policy).map(|ttl| jittered(ttl, policy.jitter, &self.chance));
+        if ttl.is_none() {
+            self.advise_on_windows(request.site, policy);
+        }
         let (now, here) = (self.clock.now(), self.memory_ttl(policy));
         let life = match request.remote_codec(self) {
             Some(_) => Lifetime::new(now, ttl, policy).confirmed_for(here, now),

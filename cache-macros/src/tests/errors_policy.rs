@@ -83,8 +83,9 @@ fn options_that_count_from_a_ttl() {
         ["stale", "stale_if_error", "jitter", "early_refresh"]
             .map(|name| format!("`{name}` needs {fix}: it says"))
     };
-    let [a, b, c, d] = parts("a `ttl`");
+    let [a, b, c, d] = parts("a `ttl` (`ttl = \"default\"` if the cache has a `default_ttl`)");
     cached(all.clone(), &[&a, &b, &c, &d]);
+    passes(quote!(ttl = "default", #all));
     let [a, b, c, d] = parts("a `ttl` that ends");
     cached(quote!(ttl = "never", #all), &[&a, &b, &c, &d]);
     cached(quote!(policy = P, ttl = "never", #all), &[&a, &b, &c, &d]);

@@ -101,7 +101,9 @@ impl Policy {
     fn counts_from_a_ttl(&self, errors: &mut Errors) {
         let fix = match &self.ttl {
             Some(Given { value: Some(Time::Never), .. }) => "a `ttl` that ends",
-            None if self.base.is_none() && !self.of_value => "a `ttl`",
+            None if self.base.is_none() && !self.of_value => {
+                "a `ttl` (`ttl = \"default\"` if the cache has a `default_ttl`)"
+            }
             _ => return,
         };
         let after = "for how long after the `ttl` the old value may be served";

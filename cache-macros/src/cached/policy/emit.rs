@@ -63,6 +63,7 @@ impl Policy {
             Some(match given.as_ref()?.value.as_ref()? {
                 Time::For(time) => setter(name, &duration::emit(*time)),
                 Time::Never => mixed!(.no_expiry()),
+                Time::Default => mixed!(.default_ttl()),
                 Time::Constant(expr) => setter(name, &quote::ToTokens::to_token_stream(expr)),
                 Time::OfCall(_) => return None,
             })

@@ -38,6 +38,8 @@ pub(crate) enum Time {
     For(Duration),
     /// For `ttl`.
     Never,
+    /// For `ttl`: that of the cache.
+    Default,
     /// An expression that is the same for all calls, for rustc to evaluate.
     Constant(Expr),
     /// For `ttl`: an expression that is evaluated when the function is called.

@@ -74,11 +74,13 @@ fn constant(value: &Expr) -> Option<Time> {
     (!literal).then(|| Time::Constant(value.clone()))
 }
 
-/// Takes `ttl`: a duration, or "never".
+/// Takes `ttl`: a duration, "never", or "default".
 pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Time>> {
     take("ttl", options, errors, |value, errors| {
-        if text(value).is_some_and(|text| text == "never") {
-            return Some(Time::Never);
+        match text(value).as_deref() {
+            Some("never") => return Some(Time::Never),
+            Some("default") => return Some(Time::Default),
+            _ => {}
         }
         if let Expr::Closure(_) = value {
             let message = "`ttl` is an expression over the arguments, written with their names: `ttl = self.ttl`. A function of the value \
