@@ -144,7 +144,7 @@ pub mod testing {
     pub use cache_testkit::{
         Corruption, Counts, Expect, FaultLayer, FaultRates, Faults, Faulty, Gate, HoldPoint, Kit,
         KitBuilder, Layered, Operation, OperationLog, OperationOutcome, Recorded, Recording,
-        assert_round_trip, conformance, isolated, with_current_kit,
+        Simulation, assert_round_trip, conformance, isolated, with_current_kit,
     };
     #[cfg(feature = "tower")]
     pub use cache_testkit::{KitLayer, KitService};

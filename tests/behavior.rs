@@ -137,6 +137,8 @@ mod test_kit_backends;
 mod test_kit_counts;
 #[path = "behavior/test_kit_reach.rs"]
 mod test_kit_reach;
+#[path = "behavior/test_kit_simulation.rs"]
+mod test_kit_simulation;
 #[path = "behavior/three_tierings.rs"]
 mod three_tierings;
 #[path = "behavior/time.rs"]

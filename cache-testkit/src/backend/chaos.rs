@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::operation::Operation;
+use crate::dice::Dice;
 
 /// The probabilities of random faults: see [`Faults::chaos`](super::faults::Faults::chaos). Each is a
 /// fraction of the operations, from 0.0 (never) to 1.0 (always). Default: no faults.
@@ -53,7 +54,7 @@ impl Chaos {
     /// The faults of the `turn`th call of the operation. They depend on nothing else, so other operations in
     /// between change nothing.
     pub(super) fn fate(&self, operation: Operation, turn: u64) -> Fate {
-        let mut dice = Dice(self.seed ^ (operation as u64 + 1) << 48 ^ turn);
+        let mut dice = Dice::new(self.seed ^ (operation as u64 + 1) << 48 ^ turn);
         let weather = &self.weather;
         let (down, lost) = (dice.falls(weather.down), dice.falls(weather.lost));
         let (damaged, slow) = (dice.falls(weather.damaged), dice.falls(weather.slow));
@@ -62,24 +63,6 @@ impl Chaos {
     }
 
     pub(super) fn is_unheard(&self, turn: u64) -> bool {
-        Dice(self.seed ^ turn.rotate_left(32)).falls(self.weather.unheard)
-    }
-}
-
-/// The generator Splitmix64.
-struct Dice(u64);
-
-impl Dice {
-    #[allow(clippy::cast_precision_loss)]
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ mixed >> 31) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    fn falls(&mut self, share: f64) -> bool {
-        self.roll() < share
+        Dice::new(self.seed ^ turn.rotate_left(32)).falls(self.weather.unheard)
     }
 }
