@@ -119,7 +119,7 @@ pub mod config {
         Algorithm, BreakerConfig, CacheConfig, Caches, Codec, CompressionConfig, Config,
         ConfigError, ConfigIssue, ConfigLoader, ConnectMode, EncryptionConfig, Eviction, Format,
         FromEnv, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig, ReloadReport, Secret,
-        Stampede, Ttl, install_from_env, install_from_file,
+        Stampede, Ttl, install_from_env, install_from_file, install_from_section,
     };
 }
 

@@ -26,6 +26,8 @@ mod configuration_mistakes;
 mod configuration_page;
 #[path = "behavior/configuration_processes.rs"]
 mod configuration_processes;
+#[path = "behavior/configuration_sections.rs"]
+mod configuration_sections;
 #[path = "behavior/configuration_service_links.rs"]
 mod configuration_service_links;
 #[path = "behavior/configuration_variables.rs"]

@@ -162,6 +162,12 @@ section! {
         connections: u32,
         /// A connection is replaced after so many operations in a row without an answer. Default: 3.
         half_open_after: u32,
+        /// How often at most a request whose connection broke is sent again, within the time limit of the operation.
+        /// Default: 2.
+        retry_attempts: u32,
+        /// A connection is checked after so long without an answer. Zero: not at all. Default: 10 s.
+        #[serde(serialize_with = "write_duration")]
+        health_check_interval: Duration,
         /// How often every process sends a heartbeat on the bus. Default: 5 s.
         #[serde(serialize_with = "write_duration")]
         bus_heartbeat: Duration,

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use config::{FileFormat, Format as _, Map, Value};
+use config::{FileFormat, Format as _, Map, Value, ValueKind};
 
 use crate::mistakes::ConfigIssue;
+use crate::read::wrong;
 
 /// The language of a configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,29 @@ pub(crate) fn parse(
         }
         wrong(told(&*error, format, text))
     })
+}
+
+/// The fields in a section, such as `services.cache`; `None` if there is no such section. Empty: all fields.
+pub(crate) fn section(
+    mut fields: Map<String, Value>,
+    section: &str,
+    name: &str,
+) -> Result<Option<Map<String, Value>>, ConfigIssue> {
+    let mut path = String::new();
+    for segment in section.split('.').filter(|_| !section.is_empty()) {
+        path.extend([if path.is_empty() { "" } else { "." }, segment]);
+        fields = match fields.remove(segment).map(|value| value.kind) {
+            Some(ValueKind::Table(below)) => below,
+            // A YAML table without fields.
+            Some(ValueKind::Nil) => Map::new(),
+            Some(other) => {
+                let message = wrong(&other, "a table of fields");
+                return Err(ConfigIssue::new(path, message).from(Some(name)));
+            }
+            None => return Ok(None),
+        };
+    }
+    Ok(Some(fields))
 }
 
 /// The message for a file that does not parse. It does not quote the file, which may contain secrets.

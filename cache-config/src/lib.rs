@@ -70,6 +70,18 @@ pub async fn install_from_file(path: impl AsRef<Path>) -> Result<Caches, ConfigE
     Config::from_file(path)?.install().await
 }
 
+/// Builds and installs the caches that a section of a program's own file describes, such as `cache` or `services.cache`.
+/// Variables of the environment override its fields.
+///
+/// # Errors
+/// As [`Config::from_section`] and [`Config::install`].
+pub async fn install_from_section(
+    path: impl AsRef<Path>,
+    section: &str,
+) -> Result<Caches, ConfigError> {
+    Config::from_section(path, section)?.install().await
+}
+
 /// [`Cache::from_env`](Self::from_env), for [`Cache`] only.
 ///
 /// ```

@@ -20,7 +20,15 @@ impl ConfigIssue {
         self
     }
 
-    /// The path of the field, such as `caches.sessions.redis.url`; empty if the mistake concerns a whole source.
+    /// Places the field in a section of its source.
+    pub(crate) fn below(mut self, section: &str) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        self.path = format!("{section}{dot}{}", self.path);
+        self
+    }
+
+    /// The path of the field, such as `caches.sessions.redis.url`; empty if the mistake concerns a whole source. For a file
+    /// that has the fields in a section, the path begins with the section.
     pub fn path(&self) -> &str {
         &self.path
     }

@@ -14,8 +14,9 @@ use crate::read::{self, Reader, Section, Table};
 /// `encryption.keys`, it inherits neither keys nor `write_with`.)
 ///
 /// A program can use it as a part of another configuration: it is an ordinary serde type, and its error lists all fields
-/// that could not be read. [`Config::layers`] also names the source of each mistake; [`Config::check`] checks a value from
-/// elsewhere.
+/// that could not be read. [`Config::with_env`] lets variables of the environment override it and checks it;
+/// [`Config::check`] only checks it. [`Config::from_section`] reads a part of a program's file, and names the source of each
+/// mistake.
 ///
 /// ```
 /// # mod larder { pub use cache_core::*; pub mod config { pub use cache_config::*; } }
@@ -51,6 +52,16 @@ impl Config {
     pub fn cache(mut self, name: impl Into<String>, cache: CacheConfig) -> Self {
         self.caches.insert(name.into(), cache);
         self
+    }
+
+    /// This configuration, with the fields of `base` that it does not set.
+    pub(crate) fn over(self, base: &Self) -> Self {
+        let mut caches = base.caches.clone();
+        for (name, cache) in self.caches {
+            let cache = caches.get(&name).map_or_else(|| cache.clone(), |base| cache.over(base));
+            caches.insert(name, cache);
+        }
+        Self { default: self.default.over(&base.default), caches }
     }
 
     /// Each cache with its inherited fields; the default cache (without a name) comes first.

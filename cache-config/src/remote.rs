@@ -102,8 +102,8 @@ mod with_redis {
                 } )*
             };
         }
-        set!(operation_timeout, connect_timeout, half_open_after, bus_heartbeat);
-        set!(tracking, keepalive, user_timeout);
+        set!(operation_timeout, connect_timeout, half_open_after, retry_attempts);
+        set!(health_check_interval, bus_heartbeat, tracking, keepalive, user_timeout);
         if let Some(connections) = redis.connections {
             builder = builder.connections(usize::try_from(connections).unwrap_or(usize::MAX));
         }

@@ -2,7 +2,8 @@
 //!
 //! Each operation states whether its requests may be sent twice if the connection breaks. A
 //! repeated removal costs at most a miss; a repeated `SET` could overwrite a value that another
-//! process wrote in between.
+//! process wrote in between, and a repeated replacement could not tell whether the first one took
+//! place.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -123,8 +124,9 @@ impl Backend for Redis {
         })
     }
 
-    /// If the connection breaks before the reply, the request is sent once more. The result is then
-    /// `false` even if the first copy stored the entry.
+    /// If the connection breaks before the reply, it fails, and the entry may have been stored. A
+    /// second request would find the new value and report that nothing was replaced; the caller
+    /// would then apply its change twice.
     fn replace<'a>(
         &'a self,
         seen: [u8; VERSION_LEN],
@@ -137,8 +139,9 @@ impl Backend for Redis {
             let args = args.into_iter().chain(self.told(notice)).collect();
             let replace = Call::new(&REPLACE, with_leases([key].into_iter()), args);
             let before = self.takeovers();
-            let reply = self.call("replace", replace).await?;
-            let replaced = count(reply).ok_or_else(|| self.unexpected("replace"))? == 1;
+            let requests = vec![Request::script(replace)];
+            let reply = self.ask("replace", OnBreak::Fail, requests).await?.pop().and_then(count);
+            let replaced = reply.ok_or_else(|| self.unexpected("replace"))? == 1;
             if replaced {
                 self.remember(before, What::changed([key].into_iter(), notice)).await?;
             }

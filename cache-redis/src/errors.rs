@@ -50,6 +50,11 @@ impl Fault {
         self.kind == BackendErrorKind::TimedOut
     }
 
+    /// Whether the next attempt may succeed although nobody changes a setting.
+    pub(crate) fn is_transient(&self) -> bool {
+        self.kind == BackendErrorKind::Unreachable
+    }
+
     pub(crate) fn of(&self, operation: &'static str) -> BackendError {
         let error = BackendError::new(self.kind, operation, Arc::clone(&self.message));
         if self.reach == Reach::Part { error.of_a_part() } else { error }
@@ -293,7 +298,11 @@ fn advice(answer: &str) -> &'static str {
         ": it is a node of a cluster, write `redis-cluster://` in the URL"
     } else if answer.contains("cluster support disabled") {
         ": it is a single server, write `redis://` in the URL"
-    } else if answer.starts_with("NOPERM") || answer.contains("The user executing the script") {
+    } else if answer.starts_with("NOPERM")
+        || answer.contains("The user executing the script")
+        // Redis 7.2 and Valkey.
+        || answer.contains("ACL failure in script")
+    {
         ": the guide `operating` has a user with all the permissions that a cache needs"
     } else {
         ""

@@ -34,8 +34,8 @@ impl Leases for Redis {
         Box::pin(self.acquire_now(requests))
     }
 
-    /// If the connection breaks before the reply, the request is sent once more. The result is then
-    /// `false` even if the first copy stored the entry.
+    /// If the connection breaks before the reply, the request is sent again. The result is `true` also
+    /// if an earlier copy stored the entry.
     fn commit<'a>(
         &'a self,
         token: u64,

@@ -60,7 +60,7 @@ pub(crate) static READ_OR_ACQUIRE: LazyLock<Lua> =
     LazyLock::new(|| Lua::new(&[RANGE, STORED_AND_NOW, LEASE, ACQUIRE_ONE, READ_OR_ACQUIRE_BODY]));
 
 /// Stores each value whose lease its token holds, and ends that lease. Returns for each whether it
-/// was stored, or a text with the reason if a full server refuses it.
+/// is stored, or a text with the reason if a full server refuses it.
 pub(crate) static COMMIT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, COMMIT_BODY]));
 
 /// Renews each lease that its token holds, from now on. Returns for each whether the token holds it.
@@ -268,12 +268,14 @@ answers[#answers + 1] = outcome[1]
 return answers
 ";
 
+// If the connection breaks before the reply, the call is repeated: it then finds the value that the
+// first one stored, and no lease.
 const COMMIT_BODY: &str = r"
 local count = #KEYS / 2
 return each(count, function(index)
     local key, lease = KEYS[index], KEYS[count + index]
     local token, value, px, channel, message = unpack(ARGV, 5 * index - 4, 5 * index)
-    if holder(lease) ~= token then return 0 end
+    if holder(lease) ~= token then return text(key) == value and 1 or 0 end
     local reply
     if px == '' then
         reply = redis.pcall('SET', key, value)

@@ -173,6 +173,14 @@ fn invalid_values() {
             "redis.bus_heartbeat (larder.toml): found zero; wanted 1 ms at least; leave it out for the default",
         ),
         (
+            "redis.retry_attempts = -1",
+            "redis.retry_attempts (larder.toml): found `-1`; wanted a whole number",
+        ),
+        (
+            "redis.health_check_interval = 'often'",
+            "redis.health_check_interval (larder.toml): found `often`; wanted a duration such as `250ms`, `90s`, `5m`, `1h 30m` or `2d`, or a number of seconds",
+        ),
+        (
             "redis.half_open_after = 0",
             "redis.half_open_after (larder.toml): found zero; wanted 1 at least",
         ),

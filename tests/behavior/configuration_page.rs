@@ -74,6 +74,8 @@ fn full() -> CacheConfig {
             connect_timeout: second,
             connections: Some(1),
             half_open_after: Some(1),
+            retry_attempts: Some(1),
+            health_check_interval: second,
             bus_heartbeat: second,
             tracking: Some(false),
             keepalive: second,

@@ -244,12 +244,16 @@ struct ProxyShared {
     freeze_new: AtomicBool,
     down: AtomicBool,
     ended: AtomicBool,
+    /// What the requests contain whose replies break, and how many more.
+    breaks: Mutex<(Vec<u8>, usize)>,
     links: Mutex<Vec<Arc<ProxyLink>>>,
 }
 
 struct ProxyLink {
     frozen: AtomicBool,
     cut: AtomicBool,
+    /// Whether the next reply breaks.
+    breaks: AtomicBool,
     ends: [TcpStream; 2],
 }
 
@@ -264,6 +268,7 @@ impl Proxy {
             freeze_new: AtomicBool::new(false),
             down: AtomicBool::new(false),
             ended: AtomicBool::new(false),
+            breaks: Mutex::default(),
             links: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
@@ -325,7 +330,23 @@ impl Proxy {
         self.cut();
     }
 
-    /// Ends [`down`](Self::down).
+    /// Closes every new connection; the present ones stay.
+    pub fn refuse(&self) {
+        self.shared.down.store(true, Ordering::SeqCst);
+    }
+
+    /// The next `times` requests that contain `text` reach the server, but their connections are
+    /// closed in the middle of the reply.
+    pub fn break_replies(&self, text: &str, times: usize) {
+        *self.shared.breaks.lock().unwrap() = (text.as_bytes().to_vec(), times);
+    }
+
+    /// How many such replies did not break yet.
+    pub fn unbroken(&self) -> usize {
+        self.shared.breaks.lock().unwrap().1
+    }
+
+    /// Ends [`down`](Self::down) and [`refuse`](Self::refuse).
     pub fn up(&self) {
         self.shared.down.store(false, Ordering::SeqCst);
     }
@@ -349,6 +370,15 @@ impl Drop for Proxy {
 }
 
 impl ProxyShared {
+    /// Whether the reply to these requests breaks.
+    fn breaks(&self, requests: &[u8]) -> bool {
+        let mut breaks = self.breaks.lock().unwrap();
+        let (text, left) = &mut *breaks;
+        let breaks = *left > 0 && requests.windows(text.len()).any(|part| part == *text);
+        *left -= usize::from(breaks);
+        breaks
+    }
+
     fn accept(self: &Arc<Self>, client: TcpStream) {
         if self.down.load(Ordering::SeqCst) {
             return;
@@ -362,6 +392,7 @@ impl ProxyShared {
         let link = Arc::new(ProxyLink {
             frozen: AtomicBool::new(self.freeze_new.load(Ordering::SeqCst)),
             cut: AtomicBool::new(false),
+            breaks: AtomicBool::new(false),
             ends: [client, server],
         });
         self.links.lock().unwrap().push(Arc::clone(&link));
@@ -369,11 +400,11 @@ impl ProxyShared {
             link.cut();
         }
         self.accepted.fetch_add(1, Ordering::SeqCst);
-        let ways = [(from.try_clone().unwrap(), to.try_clone().unwrap()), (to, from)];
-        for (from, to) in ways {
+        let ways = [(true, from.try_clone().unwrap(), to.try_clone().unwrap()), (false, to, from)];
+        for (requests, from, to) in ways {
             let (shared, link) = (Arc::clone(self), Arc::clone(&link));
             thread::spawn(move || {
-                link.pass(&shared, from, to);
+                link.pass(&shared, requests, from, to);
                 link.cut();
             });
         }
@@ -381,14 +412,24 @@ impl ProxyShared {
 }
 
 impl ProxyLink {
-    fn pass(&self, shared: &ProxyShared, mut from: TcpStream, mut to: TcpStream) {
+    fn pass(&self, shared: &ProxyShared, requests: bool, mut from: TcpStream, mut to: TcpStream) {
         let mut buffer = vec![0; 64 << 10];
         while let Ok(read @ 1..) = from.read(&mut buffer) {
             thread::sleep(Duration::from_millis(shared.delay.load(Ordering::SeqCst)));
             while self.frozen.load(Ordering::SeqCst) && !self.cut.load(Ordering::SeqCst) {
                 thread::sleep(Duration::from_millis(1));
             }
-            if to.write_all(&buffer[..read]).is_err() {
+            let passed = match requests {
+                true => {
+                    if shared.breaks(&buffer[..read]) {
+                        self.breaks.store(true, Ordering::SeqCst);
+                    }
+                    read
+                }
+                false if self.breaks.load(Ordering::SeqCst) => read / 2,
+                false => read,
+            };
+            if to.write_all(&buffer[..passed]).is_err() || passed < read {
                 return;
             }
         }

@@ -128,6 +128,9 @@ pub trait Leases: Send + Sync {
 
     /// Stores the entry and ends its key's lease if the token still holds the lease, expired or not;
     /// otherwise stores nothing. Returns whether it stored. Publishes `notice` if it stored.
+    ///
+    /// A backend that sends a request again after a lost reply should also return `true` if the key
+    /// has exactly these bytes already: they are those of the first request.
     fn commit<'a>(
         &'a self,
         token: u64,

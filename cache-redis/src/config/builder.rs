@@ -59,6 +59,8 @@ pub struct RedisBuilder {
     pub(super) connect_timeout: Duration,
     pub(super) connections: usize,
     pub(super) half_open_after: u32,
+    pub(super) retry_attempts: u32,
+    pub(super) health_check_interval: Duration,
     pub(super) bus_heartbeat: Duration,
     pub(super) tracking: bool,
     pub(super) keepalive: Option<Duration>,
@@ -81,6 +83,8 @@ impl RedisBuilder {
             connect_timeout: Duration::from_secs(1),
             connections: 1,
             half_open_after: 3,
+            retry_attempts: 2,
+            health_check_interval: Duration::from_secs(10),
             bus_heartbeat: Duration::from_secs(5),
             tracking: false,
             keepalive: None,
@@ -123,6 +127,35 @@ impl RedisBuilder {
     /// half-open and is replaced. Concurrent operations count as one. Default: 3.
     pub fn half_open_after(mut self, timeouts: u32) -> Self {
         self.half_open_after = timeouts;
+        self
+    }
+
+    /// Sets how often at most a request whose connection broke is sent again, within the operation
+    /// timeout. Default: 2. Zero: a broken connection fails the operation.
+    ///
+    /// The first repetition is sent immediately, over a new connection; before each further one
+    /// there is a pause: 12 to 25 ms, then twice as long each time, and at least until the next
+    /// connection attempt is due. Only operations that had a connection and lost it are repeated.
+    /// While Redis is known to be unreachable, operations fail immediately.
+    ///
+    /// Requests that store a value without a lease ([`Backend::set`](cache_core::Backend::set)) are
+    /// not repeated once they may have been sent: a second copy could overwrite the value that
+    /// another process stored in between. Nor is a request without a reply: a slow server would get
+    /// it twice.
+    pub fn retry_attempts(mut self, attempts: u32) -> Self {
+        self.retry_attempts = attempts;
+        self
+    }
+
+    /// Sets after how much time without a reply a connection is checked with a `PING`. Default:
+    /// 10 s. Zero: idle connections are not checked.
+    ///
+    /// A peer may disappear without closing the connection: a machine stops, or a firewall forgets
+    /// an idle connection. The check notices this while nobody waits. It replaces the connection
+    /// after as many consecutive time-outs as [`half_open_after`](Self::half_open_after) says, and
+    /// goes on connecting until Redis replies.
+    pub fn health_check_interval(mut self, interval: Duration) -> Self {
+        self.health_check_interval = interval;
         self
     }
 
@@ -234,6 +267,8 @@ impl RedisBuilder {
                 connect_timeout: read.connect_timeout.min(LONGEST_TIMEOUT),
                 connections: read.connections,
                 half_open_after: read.half_open_after,
+                retry_attempts: read.retry_attempts,
+                health_check_interval: read.health_check_interval.min(LONGEST_TIMEOUT),
                 bus_heartbeat: read.bus_heartbeat.min(LONGEST_TIMEOUT),
                 tracking: read.tracking,
             },

@@ -44,6 +44,9 @@ pub(crate) struct Limits {
     pub(crate) connect_timeout: Duration,
     pub(crate) connections: usize,
     pub(crate) half_open_after: u32,
+    pub(crate) retry_attempts: u32,
+    /// Zero: no checks.
+    pub(crate) health_check_interval: Duration,
     pub(crate) bus_heartbeat: Duration,
     pub(crate) tracking: bool,
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::builder::RedisBuilder;
 
-const KNOWN: &str = "operation_timeout, connect_timeout, connections, half_open_after, bus_heartbeat, \
-                     tracking, keepalive, user_timeout (durations as 200ms or 5s), and for Sentinels \
+const KNOWN: &str = "operation_timeout, connect_timeout, connections, half_open_after, retry_attempts, \
+                     health_check_interval, bus_heartbeat, tracking, keepalive, user_timeout (durations as 200ms or 5s), and for Sentinels \
                      sentinel_username and sentinel_password";
 
 /// The credentials for the Sentinels, if they require some.
@@ -41,6 +41,8 @@ pub(super) fn take(
             "user_timeout" => builder.user_timeout = Some(duration(name, value)?),
             "connections" => builder.connections = number(name, value)?,
             "half_open_after" => builder.half_open_after = number(name, value)?,
+            "retry_attempts" => builder.retry_attempts = number(name, value)?,
+            "health_check_interval" => builder.health_check_interval = duration(name, value)?,
             "sentinel_username" => login.username = Some(decoded(name, value)?),
             "sentinel_password" => login.password = Some(decoded(name, value)?),
             // The options of the client's own URLs.

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(100);
 
+/// The first pause before a request is repeated.
+const FIRST_RETRY: Duration = Duration::from_millis(25);
+
 /// The longest pause for a single address. When it comes back, many callers are waiting for it.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
 
@@ -13,7 +16,20 @@ pub(crate) const LONGEST_OF_MANY: Duration = Duration::from_millis(500);
 
 /// The pause after `failures` failures: it doubles, with jitter over its upper half.
 pub(crate) fn backoff(failures: u32, longest: Duration) -> Duration {
-    let full = FIRST.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(longest);
+    doubled(FIRST, failures, longest)
+}
+
+/// The pause before the repetition with this number. The first one has none: a server that closed
+/// an idle connection accepts a new one immediately.
+pub(super) fn before_retry(number: u32) -> Duration {
+    match number {
+        ..=1 => Duration::ZERO,
+        number => doubled(FIRST_RETRY, number - 1, LONGEST_OF_MANY),
+    }
+}
+
+fn doubled(first: Duration, number: u32, longest: Duration) -> Duration {
+    let full = first.saturating_mul(1 << number.saturating_sub(1).min(10)).min(longest);
     full / 2 + jitter(full / 2)
 }
 
@@ -43,5 +59,11 @@ mod tests {
             }
         }
         assert!(backoff(20, LONGEST_OF_MANY) <= LONGEST_OF_MANY);
+        assert_eq!(before_retry(1), Duration::ZERO);
+        for (number, most) in [(2, FIRST_RETRY), (3, 2 * FIRST_RETRY), (u32::MAX, LONGEST_OF_MANY)]
+        {
+            let pause = before_retry(number);
+            assert!((most / 2..=most).contains(&pause), "{number}: {pause:?}");
+        }
     }
 }

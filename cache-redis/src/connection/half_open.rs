@@ -36,7 +36,12 @@ impl Silence {
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.record().answered.elapsed() >= QUIET
+        self.idle() >= QUIET
+    }
+
+    /// The time since the last reply.
+    pub(super) fn idle(&self) -> Duration {
+        self.record().answered.elapsed()
     }
 
     /// Counts an operation without a reply, and returns the number of consecutive ones.

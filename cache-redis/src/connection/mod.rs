@@ -14,6 +14,7 @@ mod half_open;
 mod known;
 mod pool;
 mod request;
+mod retries;
 mod sentinel;
 mod source;
 mod state;

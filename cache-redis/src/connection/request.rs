@@ -161,7 +161,8 @@ pub(crate) enum Failure {
 /// What happens if the connection breaks before the reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnBreak {
-    /// The request is sent once more over a new connection, because repeating it is harmless.
+    /// The request is sent again over a new connection, because repeating it is harmless: see
+    /// [`RedisBuilder::retry_attempts`](crate::RedisBuilder::retry_attempts).
     Repeat,
     /// The operation fails: only the caller knows whether it may be repeated.
     Fail,

@@ -9,8 +9,11 @@
 //! - after a failed attempt operations fail immediately, until the next attempt is due;
 //! - a broken connection is dropped with the error, a silent one after several consecutive
 //!   time-outs, and one to a server that became a replica after its first refusal;
+//! - an idle connection is checked, and replaced before an operation needs it (`health`);
 //! - replies of a server that the Sentinels named count only while they name it: they are asked
 //!   after each silence.
+
+mod health;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -27,6 +30,7 @@ use super::dialer::Wire;
 use super::half_open::Silence;
 use super::known::Opinion;
 use super::request::{Commands, Deadline, Node, OnBreak};
+use super::retries::Retries;
 use super::source::{Opened, Source};
 use super::trust::{SILENCE, Trust};
 use crate::config::{Endpoint, Limits};
@@ -155,13 +159,19 @@ impl Supervisor {
         on_break: OnBreak,
         commands: &Commands,
     ) -> Result<Answers, Fault> {
-        let mut may_repeat = on_break == OnBreak::Repeat;
+        let shared = &self.shared;
+        let mut retries = Retries::at_most(shared.limits.retry_attempts);
         loop {
-            let shared = &self.shared;
             let link = match shared.ready() {
                 Some(link) => link,
                 // In a box, as every rare step, so that the future of each operation is small.
-                None => Box::pin(shared.connected(deadline)).await?,
+                None => match Box::pin(shared.connected(deadline)).await {
+                    Ok(link) => link,
+                    Err(fault) => {
+                        Box::pin(retries.next(fault, shared.due(), deadline)).await?;
+                        continue;
+                    }
+                },
             };
             if deadline.after_replays && !shared.takeovers.are_settled() {
                 Box::pin(shared.takeovers.settled(deadline, &shared.endpoint)).await?;
@@ -172,16 +182,21 @@ impl Supervisor {
                 match Box::pin(shared.send(&link, deadline, &ping)).await {
                     Err(fault) if fault.is_silence() => return Err(fault),
                     // The connection was discarded, so the next one is new.
-                    Err(_) => continue,
+                    Err(_) => {
+                        retries.lost();
+                        continue;
+                    }
                     Ok(_) => {}
                 }
             }
             match shared.send(&link, deadline, commands).await {
-                Err(fault) if fault.is_silence() || !std::mem::take(&mut may_repeat) => {
-                    return Err(fault);
-                }
-                Err(_) => {}
                 Ok(answers) => return Ok(answers),
+                // The server may have carried out the request.
+                Err(fault) if fault.is_silence() || on_break == OnBreak::Fail => return Err(fault),
+                Err(fault) => {
+                    retries.lost();
+                    Box::pin(retries.next(fault, shared.due(), deadline)).await?;
+                }
             }
         }
     }
@@ -253,6 +268,16 @@ impl Shared {
         match &*self.phase.borrow() {
             Phase::Ready(link) => Some(Arc::clone(link)),
             _ => None,
+        }
+    }
+
+    /// When the next connection attempt may begin. `None` if none does, or if Redis refused the
+    /// last one, because the next one would not end better.
+    fn due(&self) -> Option<Instant> {
+        match &*self.phase.borrow() {
+            Phase::Failed { until, fault, .. } => fault.is_transient().then_some(*until),
+            Phase::Closed => None,
+            Phase::Idle | Phase::Connecting { .. } | Phase::Ready(_) => Some(Instant::now()),
         }
     }
 
@@ -486,6 +511,10 @@ impl Attempt {
             .as_ref()
             .map(|named| Chosen { node: named.node.clone(), trust: Trust::new(takeovers) });
         let link = Arc::new(Link { wire, silence: Silence::new(), chosen });
+        if !self.shared.limits.health_check_interval.is_zero() {
+            let (shared, link) = (Arc::downgrade(&self.shared), Arc::downgrade(&link));
+            tokio::spawn(health::keep_alive(shared, link));
+        }
         if let Some(named) = named {
             tokio::spawn(look_around(Arc::downgrade(&self.shared), Arc::downgrade(&link), named));
         }

@@ -80,7 +80,8 @@ impl Leasing<'_> {
         self.lead(&key, ONE).await;
         assert!(!commit(OTHER, "another's").await);
         assert!(commit(ONE, "stored").await);
-        assert!(!commit(ONE, "repeated").await);
+        // The backend may take it for the same request again, and return `true`; but it publishes nothing.
+        let _ = commit(ONE, "repeated").await;
         self.suite.backend.publish(&ear.notice("last")).await.expect("publish");
         ear.hears(&["stored", "last"], "a commit is published if it has stored").await;
     }
