@@ -40,9 +40,9 @@ pub mod codec {
 pub mod future {
     pub use cache_core::{
         AllTiers, BlockingEntry, CachedFunction, CallExpiry, Evict, EvictEach, EvictTarget,
-        EvictionProgress, Fits, InFormat, Inspect, IntoCache, IntoTtl, KeyStream, MemoryOnly,
-        PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch, TracedEntry, Warm,
-        WarmProgress, WarmReport,
+        EvictionProgress, Fits, InFormat, Inspect, IntoCache, IntoTtl, KeyStream, Load, LoadEach,
+        MemoryOnly, PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch,
+        TracedEntry, Warm, WarmProgress, WarmReport,
     };
 }
 

@@ -60,7 +60,7 @@ pub use crate::base::{
 };
 pub use crate::call::{
     Batch, CachedFunction, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache,
-    Peek, PeekEach, Put, PutEach, Traced, TracedBatch,
+    Load, LoadEach, Peek, PeekEach, Put, PutEach, Traced, TracedBatch,
 };
 #[cfg(feature = "encryption")]
 pub use crate::codec::EncryptionKeys;

@@ -50,7 +50,19 @@ impl<T: ?Sized> Known<T> {
     pub fn is(self, _argument: &T) {}
 }
 
-/// The load behind a [`Call`](crate::Call). Not to be implemented outside larder.
+/// The load behind a [`Call`](crate::Call), for signatures: a cached `async fn user(id: u64) -> User` is
+/// `fn user(id: u64) -> Call<impl Load<Output = User>>`. Only larder implements it.
+///
+/// ```
+/// # use cache_core as larder;
+/// # use larder::{Call, Load};
+/// // In the facade: `use larder::{Call, future::Load};`
+///
+/// /// Takes the call of any cached function.
+/// pub async fn or_default<T: Default>(call: Call<impl Load<Output = Result<T, String>>>) -> T {
+///     call.await.unwrap_or_default()
+/// }
+/// ```
 pub trait Load: Unpin {
     /// The output of the function.
     type Output;

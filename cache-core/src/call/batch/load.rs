@@ -21,7 +21,8 @@ use crate::codec::Coder;
 use crate::engine::{Decide, Engine, Judge, Keep, Site, Trace};
 use crate::tags::Declared;
 
-/// The load behind a [`Batch`](crate::Batch). Not to be implemented outside larder.
+/// The load behind a [`Batch`](crate::Batch), for signatures, as [`Load`](crate::Load) is for a [`Call`](crate::Call). Only larder
+/// implements it.
 pub trait LoadEach: Unpin {
     /// The id of an item.
     type Id: Clone;

@@ -54,8 +54,10 @@ impl fmt::Display for RemoteHealth {
         if let Some(remaining) = self.retry_in {
             write!(f, " for {remaining:?} more")?;
         }
-        if self.pending_evictions > 0 {
-            write!(f, ", {} evictions pending", self.pending_evictions)?;
+        match self.pending_evictions {
+            0 => {}
+            1 => f.write_str(", 1 eviction pending")?,
+            many => write!(f, ", {many} evictions pending")?,
         }
         for node in self.servers.nodes.iter().filter(|node| node.link == NodeLink::Down) {
             write!(f, ", {} {} down", node.role, node.address)?;
