@@ -31,6 +31,18 @@ for crate in "${crates[@]}"; do
     done
 done
 
+# The oldest versions of the direct dependencies that Cargo.toml allows. Only nightly cargo can choose them.
+oldest=$(mktemp -d)
+trap 'rm -rf "$oldest"' EXIT
+git archive HEAD | tar xf - -C "$oldest"
+members=$(printf '"%s", ' "${crates[@]/#larder/.}")
+sed -i -e "s|^members = .*|members = [${members%, }]|" "$oldest/Cargo.toml"
+(
+    cd "$oldest"
+    cargo +nightly update -Z direct-minimal-versions
+    cargo check --locked -p larder --all-features
+)
+
 for tool in deny audit semver-checks; do
     command -v "cargo-$tool" >/dev/null || fail "cargo-$tool is missing: cargo install cargo-$tool"
 done
