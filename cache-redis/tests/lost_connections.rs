@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{
     Backend, BackendErrorKind, Cache, LeaseOutcome, LeaseRequest, Leases, NodeLink, NodeState,
-    SetEntry,
+    SetEntry, Status,
 };
 use cache_redis::{Redis, RedisBuilder};
 use common::{Proxy, Server, eventually, free_port};
@@ -285,10 +285,16 @@ async fn an_idle_connection_whose_peer_is_gone_is_replaced() {
 async fn the_state_shows_an_outage_and_its_end_without_an_operation() {
     let (_server, proxy) = behind();
     let redis = checked(&proxy).connect().await.unwrap();
+    let cache = Cache::builder().namespace("idle").remote(redis.clone()).build().unwrap();
+    eventually("the bus is connected", async || cache.is_linked()).await;
+    let status = || cache.health().remote.unwrap().status;
+    assert_eq!(status(), Status::Up);
     proxy.freeze_all();
     eventually("down", async || node(&redis).link == NodeLink::Down).await;
+    eventually("known to be down", async || status() == Status::Down).await;
     proxy.thaw();
     eventually("up", async || node(&redis).link == NodeLink::Up).await;
+    eventually("known to be up", async || status() != Status::Down).await;
 }
 
 #[tokio::test]

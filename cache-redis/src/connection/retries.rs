@@ -48,3 +48,39 @@ impl Retries {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Whether the operation tries again; `None` if it waits for longer than half a minute.
+    async fn again(retries: &mut Retries, due: Option<Duration>, limit: Duration) -> Option<bool> {
+        let due = due.map(|due| Instant::now() + due);
+        let next = retries.next(Fault::closed(), due, Deadline::after(limit));
+        timeout(LONG / 2, next).await.ok().map(|next| next.is_ok())
+    }
+
+    #[tokio::test]
+    async fn a_lost_connection_is_repeated_as_often_as_permitted() {
+        let (now, mut retries) = (Some(Duration::ZERO), Retries::at_most(2));
+        assert_eq!(again(&mut retries, now, LONG).await, Some(false), "nothing was lost");
+        retries.lost();
+        assert_eq!(again(&mut retries, None, LONG).await, Some(false), "nobody connects");
+        assert_eq!(again(&mut retries, now, LONG).await, Some(true));
+        assert_eq!(again(&mut retries, now, LONG).await, Some(true));
+        assert_eq!(again(&mut retries, now, LONG).await, Some(false), "that was all");
+    }
+
+    #[tokio::test]
+    async fn it_does_not_wait_beyond_the_deadline() {
+        let mut retries = Retries::at_most(5);
+        retries.lost();
+        assert_eq!(again(&mut retries, Some(LONG), LONG / 2).await, Some(false));
+    }
+}
