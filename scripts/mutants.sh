@@ -168,7 +168,7 @@ mutant flight-older-than-a-strict-read $core/engine/read.rs 's/let mut older = s
 mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.has_landed\(\)\)/\&\& (now < flight.overdue() || flight.has_landed() || true)/'
 mutant flight-hung-and-not-joined $flight 's/let hung = current\.is_some_and\(\|flight\| now >= flight\.overdue\(\) && !flight\.has_landed\(\)\);/let hung = counting.is_some();/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'
-mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)promote\(engine, ticket, &entry, self\.request\.site\);/drop(std::mem::replace(ticket, self.request.ticket(engine, self.id)));\n$1promote(engine, ticket, &entry, self.request.site);/'
+mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)self\.promote\(ticket, &entry\);/drop(std::mem::replace(ticket, self.request.ticket(engine, self.id)));\n$1self.promote(ticket, &entry);/'
 mutant flight-abandoned-is-told $flight 's/self\.land\(FlightResult::Abandoned\);/std::mem::forget(self.flight.take());/'
 
 mutant flight-circle-is-seen $core/engine/nesting.rs 's/if leads_back\(&waits, flight, &own\) \{/if leads_back(\&waits, flight, \&own) \&\& false {/'
@@ -380,6 +380,11 @@ mutant own-format-is-no-codec $core/codec/coder.rs 's/Way::Own\(own\) if codec =
 suite_of promises
 mutant change-is-compared $core/memory/fence.rs 's/\(same && self\.is_alive\(\)\)\.then/(same || true).then/'
 mutant change-follows-the-store $core/engine/change.rs 's/if ticket\.commit_over\(/let ticket = self.fences.issue(request.key.id(), request.key.as_str(), ticket.stamps.clone());\n        if ticket.commit_over(/'
+
+mutant scheduled-evicted-key $core/engine/scheduled.rs 's/let entry = job\.engine\.kept\(job\)\?;/let Some(entry) = job.engine.kept(job) else {\n            return Some(Current { made: Timestamp::default(), read: Timestamp::NEVER, fresh: false });\n        };/'
+mutant scheduled-evicted-from-the-store $core/engine/scheduled.rs 's/&& !wanted && !known/\&\& !wanted \&\& !known \&\& false/'
+mutant scheduled-unused-key $core/engine/scheduled.rs 's/if !self\.is_in_use\(&current\)/if !self.is_in_use(\&current) \&\& false/'
+mutant scheduled-refresh-is-no-read $core/engine/scheduled.rs 's/if !self\.scheduled \{/if self.scheduled || !self.scheduled {/'
 
 # Requests whose connection broke. The simulation has no Redis.
 suite_of lost_connections

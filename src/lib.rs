@@ -41,7 +41,7 @@ pub mod future {
     pub use cache_core::{
         AllTiers, BlockingEntry, CachedFunction, CallExpiry, Evict, EvictEach, EvictTarget,
         EvictionProgress, Fits, InFormat, Inspect, IntoCache, IntoTtl, KeyStream, Load, LoadEach,
-        MemoryOnly, PatternEviction, Peek, PeekEach, Put, PutEach, Traced, TracedBatch,
+        MemoryOnly, PatternEviction, Peek, PeekEach, Put, PutEach, Reload, Traced, TracedBatch,
         TracedEntry, Warm, WarmProgress, WarmReport,
     };
 }

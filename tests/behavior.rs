@@ -108,6 +108,10 @@ mod pending_evictions;
 mod policies;
 #[path = "support/process.rs"]
 mod process;
+#[path = "behavior/refresh_every.rs"]
+mod refresh_every;
+#[path = "behavior/reload.rs"]
+mod reload;
 #[path = "behavior/schedule.rs"]
 mod schedule;
 #[path = "behavior/schema_changes.rs"]

@@ -59,6 +59,8 @@ mod on_error;
 mod origin;
 #[path = "macros/policy.rs"]
 mod policy;
+#[path = "macros/refresh_every.rs"]
+mod refresh_every;
 #[path = "macros/stale.rs"]
 mod stale;
 mod support;

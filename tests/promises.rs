@@ -37,6 +37,8 @@ mod p2_puts_under_way;
 mod p2_reader_tags;
 #[path = "promises/p2_remote_races.rs"]
 mod p2_remote_races;
+#[path = "promises/p2_scheduled.rs"]
+mod p2_scheduled;
 #[path = "promises/p2_soft_evictions.rs"]
 mod p2_soft_evictions;
 #[path = "promises/p2_stress.rs"]

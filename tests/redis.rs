@@ -38,6 +38,8 @@ mod load;
 mod long_values;
 #[path = "redis/old_values.rs"]
 mod old_values;
+#[path = "support/origin.rs"]
+mod origin;
 #[path = "redis/other_languages.rs"]
 mod other_languages;
 #[path = "redis/permissions.rs"]
@@ -46,6 +48,8 @@ mod permissions;
 mod process;
 #[path = "redis/processes.rs"]
 mod processes;
+#[path = "redis/refresh_every.rs"]
+mod refresh_every;
 #[path = "support/scripted_sentinel.rs"]
 mod scripted;
 #[path = "support/sentinel.rs"]

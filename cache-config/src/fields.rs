@@ -103,6 +103,9 @@ section! {
         /// The pause after a failed load while an old value is served. Default: 1 s.
         #[serde(serialize_with = "write_duration")]
         throttle: Duration,
+        /// How often the value of a key in use is loaded again; only for `functions` whose attributes have `refresh_every`.
+        #[serde(serialize_with = "write_duration")]
+        refresh_every: Duration,
         /// How long a caller waits for a load if there is an old value.
         #[serde(serialize_with = "write_duration")]
         soft_timeout: Duration,

@@ -53,6 +53,10 @@ fn checked(at: &str, config: &PolicyConfig, switches: bool, faults: &mut Vec<Fau
         let message = "only functions have this setting; write it in `functions`";
         faults.push((format!("{at}.metrics"), message.to_owned()));
     }
+    if config.refresh_every.is_some() && !switches {
+        let message = "is no default, because its loads need copies of the arguments: write it in `functions`, for functions whose attribute has it";
+        faults.push((format!("{at}.refresh_every"), message.to_owned()));
+    }
     policy
 }
 
@@ -70,7 +74,7 @@ fn policy(config: &PolicyConfig) -> Policy {
             })*
         };
     }
-    set!(tti memory_ttl jitter stale stale_if_error throttle soft_timeout hard_timeout none_ttl err_ttl lease);
+    set!(tti memory_ttl jitter stale stale_if_error throttle refresh_every soft_timeout hard_timeout none_ttl err_ttl lease);
     if let Some(stampede) = config.stampede {
         policy = policy.stampede(match stampede {
             Stampede::Fleet => cache_core::Stampede::Fleet,

@@ -136,6 +136,35 @@ pub const fn possible(policy: Policy) -> Policy {
     policy
 }
 
+/// Returns `policy` if its loads need not be repeated.
+///
+/// # Panics
+/// If it has `refresh_every`; at compile time only.
+#[must_use]
+#[track_caller]
+pub const fn loads_once(policy: Policy) -> Policy {
+    assert!(
+        policy.refresh_every.is_none(),
+        "refresh_every: the attribute has to have it, too, because each load needs copies of the arguments: write \
+         `refresh_every = \"..\"` beside `policy`, or `refresh_every = 0` for a function that is not refreshed"
+    );
+    policy
+}
+
+/// The bound on an argument of a load that is repeated.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has to be `Clone`: `refresh_every` loads again and again, each time with a copy of the arguments",
+    label = "used by each load",
+    note = "derive `Clone`, put the value in an `Arc`, or remove `refresh_every`"
+)]
+pub trait Repeated: Clone {}
+impl<T: Clone> Repeated for T {}
+
+/// Copies an argument for a load that is repeated.
+pub fn repeated<T: Repeated>(argument: &T) -> T {
+    argument.clone()
+}
+
 /// Appends as much of `more` at `at` as fits; returns the end.
 const fn append(text: &mut [u8], at: usize, more: &str) -> usize {
     let mut written = 0;

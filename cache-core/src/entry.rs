@@ -134,15 +134,16 @@ pub(crate) enum Freshness {
 /// What changes after the entry was stored. (Its times never change: a read does not renew a lifetime.)
 #[derive(Debug)]
 pub(crate) struct Marks {
-    /// The last read; only kept for entries with a time to idle.
+    /// The last read; only kept for entries with a time to idle, and for those that are refreshed while they are in use.
+    /// `NEVER` for others.
     read: AtomicU64,
     /// No load is tried until then while the entry can be served.
     rest: AtomicU64,
 }
 
 impl Marks {
-    pub(crate) fn new(life: &Lifetime) -> Self {
-        Self { read: AtomicU64::new(life.created.0), rest: AtomicU64::new(0) }
+    fn new(read: Timestamp) -> Self {
+        Self { read: AtomicU64::new(read.0), rest: AtomicU64::new(0) }
     }
 }
 
@@ -186,16 +187,27 @@ impl Header {
         self.life.fresh_until.min(self.expiry())
     }
 
-    fn read(&self) -> Timestamp {
+    /// The last read, if reads are recorded.
+    #[inline]
+    pub(crate) fn read(&self) -> Timestamp {
         Timestamp(self.marks.read.load(Ordering::Relaxed))
     }
 
     /// Records a read.
     #[inline]
     pub(crate) fn touch(&self, now: Timestamp) {
+        let read = self.read();
         // Readers share the cache line, so this stores only when the coarse clock has moved.
-        if !self.life.idle.is_zero() && self.read() != now {
+        if read != Timestamp::NEVER && read != now {
             self.marks.read.store(now.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes over the last read of `other`: that nobody has read this entry yet.
+    pub(crate) fn read_as(&self, other: &Self) {
+        let read = other.read();
+        if self.read() != Timestamp::NEVER && read != Timestamp::NEVER {
+            self.marks.read.store(read.0, Ordering::Relaxed);
         }
     }
 
@@ -222,14 +234,16 @@ pub(crate) struct EntryHeader {
     pub(crate) key: SmolStr,
     /// The last read, or the moment at which the entry was read from the store.
     pub(crate) read: Timestamp,
+    /// Whether reads are recorded, even without a time to idle.
+    pub(crate) counts_reads: bool,
 }
 
 impl EntryHeader {
     pub(crate) fn around<V: Value>(self, value: V) -> Stored {
-        let Self { life, stamps, key, read } = self;
-        let header = Header { life, marks: Marks::new(&life), stamps, key };
-        header.touch(read);
-        Arc::new(Entry { header, value })
+        let Self { life, stamps, key, read, counts_reads } = self;
+        let counts = counts_reads || !life.idle.is_zero();
+        let marks = Marks::new(if counts { read } else { Timestamp::NEVER });
+        Arc::new(Entry { header: Header { life, marks, stamps, key }, value })
     }
 }
 
@@ -303,7 +317,7 @@ impl ValueType {
 #[cfg(test)]
 pub(crate) fn empty_entry(key: &str, life: Lifetime) -> Stored {
     let (stamps, read) = (TagSnapshot::default(), life.created);
-    EntryHeader { life, stamps, key: key.into(), read }.around(())
+    EntryHeader { life, stamps, key: key.into(), read, counts_reads: false }.around(())
 }
 
 /// An entry whose value type only its readers know.
@@ -387,6 +401,7 @@ impl Erased {
     /// Copies the entry with another lifetime and other generations; as [`with_life`](Self::with_life).
     pub(crate) fn again(&self, life: Lifetime, stamps: TagSnapshot) -> Stored {
         let (key, read) = (self.key.clone(), self.read());
-        self.held().copied(EntryHeader { life, stamps, key, read })
+        let counts_reads = read != Timestamp::NEVER;
+        self.held().copied(EntryHeader { life, stamps, key, read, counts_reads })
     }
 }

@@ -44,7 +44,7 @@ mod tags;
 pub use crate::api::{
     Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, EventHandler, Fits,
     Function, FunctionEntries, FunctionStats, InFormat, Info, Invalidation, KeyCount, KeyStream,
-    LocalCache, MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard, RemoteInfo,
+    LocalCache, MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard, Reload, RemoteInfo,
     ScheduleGuard, ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress, WarmReport, Warmup,
     clear_all, function, warm,
 };

@@ -17,7 +17,7 @@ use crate::returns::Returns;
 const OF_ONE: [&str; 7] = ["key", "key_with", "op", "skip", "skip_all", "each", "call"];
 
 /// The options of a policy. A function with a policy of its own gets none of them.
-const OF_POLICY: [&str; 16] = [
+const OF_POLICY: [&str; 17] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -26,6 +26,7 @@ const OF_POLICY: [&str; 16] = [
     "stale_if_error",
     "throttle",
     "early_refresh",
+    "refresh_every",
     "soft_timeout",
     "hard_timeout",
     "none_ttl",
@@ -37,7 +38,11 @@ const OF_POLICY: [&str; 16] = [
 ];
 
 /// The options that a sync function cannot have: its load cannot go on in the background.
-const OF_BACKGROUND: [&str; 4] = ["stale", "early_refresh", "soft_timeout", "hard_timeout"];
+const OF_BACKGROUND: [&str; 5] =
+    ["stale", "early_refresh", "refresh_every", "soft_timeout", "hard_timeout"];
+
+/// The options that a function with a list or a cell cannot have: it has no arguments that can be kept.
+const OF_ONE_KEY: [&str; 1] = ["refresh_every"];
 
 /// The options about the time before and after the `ttl`.
 const OF_EXPIRY: [&str; 5] = ["stale", "stale_if_error", "throttle", "jitter", "early_refresh"];
@@ -234,6 +239,7 @@ impl Given {
             || (!sync && name == "blocking")
             || (in_memory && OF_REMOTE_TIER.contains(&name))
             || (self.has("cell") && OF_KEY.contains(&name))
+            || ((self.has("cell") || self.has("each")) && OF_ONE_KEY.contains(&name))
             || (self.never && OF_EXPIRY.contains(&name))
             || (name == "throttle" && !old_values)
     }

@@ -89,6 +89,7 @@ use proc_macro::TokenStream;
 /// | `stale_if = \|error\| error.is_transient()` | always | whether the old value is served instead of this error, within `stale_if_error` (or `stale`). A closure that takes a reference to the error, or a path. Timeouts have no error: they serve the old value in any case |
 /// | `throttle = "5s"` | `"1s"` | the pause after a failed load before the next one, while an old value is served |
 /// | `early_refresh` or `= 1.5` ᵇ | none | before `ttl` ends, refresh in the background with a probability that increases with time and with the duration of the load; the number is the beta of XFetch, 1 if omitted |
+/// | `refresh_every = "30s"` ᵇ | none | while the key is in use (read since its last refresh), load its value again in the background this long after its last load, without a caller that waits, or that reads at that moment. Shorter than `ttl`. Each load gets copies of all arguments, so owned ones must be `Clone`, too. Not with `each` or `cell` |
 /// | `soft_timeout = "100ms"` ᵇ | none | how long to wait for a load before the old value is served (needs `stale_if_error` or `stale`); the load goes on |
 /// | `hard_timeout = "2s"` ᵇ | none | how long to wait in any case; without an old value the function then returns its error, which must be `From<larder::TimedOut>`; the load goes on |
 /// | `stampede = "fleet"` | `"fleet"` | where one load for each key applies: in all processes that share a remote tier, in one `"process"`, or nowhere (`"off"`) |
@@ -280,8 +281,9 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// Invalid combinations of the policy and the options do not compile, either. `tags` are added to
-/// the tags of the policy; `stale = 0`, `stale_if_error = 0`, `early_refresh = 0` and `jitter = 0`
-/// remove the policy's setting.
+/// the tags of the policy; `stale = 0`, `stale_if_error = 0`, `early_refresh = 0`, `refresh_every = 0` and `jitter = 0`
+/// remove the policy's setting. A policy with `refresh_every` needs the option in the attribute, too, because only that makes the
+/// copies of the arguments: with the same interval, another one, or `0`.
 ///
 /// If the policy lets a load go on in the background, an async function must meet the requirements of ᵇ;
 /// with any other policy, arguments need not be `Clone`. (The ids and other arguments of a batch are
@@ -291,7 +293,7 @@ use proc_macro::TokenStream;
 ///
 /// A policy that depends on the arguments (`policy = self.policy`) is evaluated when the function is called. Only its use can be
 /// checked: with an invalid combination of settings the function runs uncached, which is reported once. Its loads run in the
-/// foreground only, so its `stale`, `early_refresh` and timeouts have no effect, unless the attribute itself has one of these options.
+/// foreground only, so its `stale`, `early_refresh`, `refresh_every` and timeouts have no effect, unless the attribute itself has one of these options.
 ///
 /// # Keys
 ///
@@ -877,7 +879,7 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 ///   prefix included.)
 ///
 /// An option that a method cannot have is left out: those of a policy if the attribute names a `policy`; loads in the background
-/// (`stale`, `early_refresh`, timeouts) for a sync method; `memory_ttl` and `on_error` where there is no remote tier; and those
+/// (`stale`, `early_refresh`, `refresh_every`, timeouts) for a sync method; `memory_ttl` and `on_error` where there is no remote tier; and those
 /// about keys if the value is in a `cell`. An expression such as `self.cache` needs a `self` in each method.
 #[proc_macro_attribute]
 pub fn cached_impl(args: TokenStream, item: TokenStream) -> TokenStream {

@@ -339,8 +339,10 @@ fn example(name: &str) -> &'static str {
         "tags" => "[\"users\"]",
         "pattern" => "\"users:*\"",
         "each" => "\"id in ids\"",
-        "ttl" | "tti" | "memory_ttl" | "stale" | "stale_if_error" | "throttle" | "soft_timeout"
-        | "hard_timeout" | "none_ttl" | "err_ttl" | "lease" => "\"5m\"",
+        "ttl" | "tti" | "memory_ttl" | "stale" | "stale_if_error" | "throttle"
+        | "refresh_every" | "soft_timeout" | "hard_timeout" | "none_ttl" | "err_ttl" | "lease" => {
+            "\"5m\""
+        }
         _ => "...",
     }
 }

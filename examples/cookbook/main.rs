@@ -37,7 +37,7 @@ macro_rules! recipes {
 recipes! {
     cached {
         ttl ttl_with tti memory_ttl jitter none_ttl err_ttl err_ttl_with
-        stale stale_if_error stale_if throttle early_refresh soft_timeout hard_timeout stampede lease on_error
+        stale stale_if_error stale_if throttle early_refresh refresh_every soft_timeout hard_timeout stampede lease on_error
         cache_if unless skip_if previous
         policy key key_with key_prefix version model op skip skip_all tags invalidate_on cache tenant local blocking codec metrics call each
         crate_path

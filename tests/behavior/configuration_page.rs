@@ -35,6 +35,7 @@ fn full() -> CacheConfig {
         policy: PolicyConfig {
             enabled: None,
             metrics: None,
+            refresh_every: None,
             ttl: Some(Ttl::Never),
             tti: second,
             memory_ttl: second,

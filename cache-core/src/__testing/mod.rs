@@ -34,6 +34,12 @@ pub fn keys_in_memory(cache: &Cache) -> Vec<String> {
     keys
 }
 
+/// Returns how many scheduled refreshes of a cache have come or are in progress.
+pub fn refreshes_under_way(cache: &Cache) -> usize {
+    let engine = &cache.engine;
+    engine.refresher().under_way(engine.clock().now())
+}
+
 /// Waits, by the clock.
 pub async fn sleep(clock: &Clock, time: Duration) {
     clock.sleep(time).await;

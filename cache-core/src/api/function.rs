@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::warm::Reload;
 use crate::base::{Error, Pattern, Selection};
 use crate::call::{
     CacheRef, CachedFunction, Described, EvictTarget, IntoCache, Parameters, Returned, inside,
@@ -98,6 +99,14 @@ impl Function {
     /// As [`FunctionEntries::mark_stale`].
     pub async fn mark_stale(&self) -> Result<(), Error> {
         self.entries.mark_stale().await
+    }
+
+    /// Loads the entries of the function again; see [`FunctionEntries::refresh`].
+    ///
+    /// # Errors
+    /// As [`FunctionEntries::refresh`].
+    pub fn refresh<'a>(&self) -> Result<Reload<'a>, Error> {
+        self.entries.refresh()
     }
 
     /// Switches caching on again after [`disable`](Self::disable), or after [`Policies::disable`](crate::Policies::disable).
@@ -216,6 +225,24 @@ impl FunctionEntries {
     pub async fn mark_stale(&self) -> Result<(), Error> {
         self.resolve()?;
         crate::api::Invalidation::new().call(self).soft().run().await
+    }
+
+    /// Makes the entries stale, and loads those again that this process refreshes on schedule (`refresh_every`); see [`Reload`].
+    /// The same entries as for [`evict`](Self::evict).
+    ///
+    /// ```ignore
+    /// let report = function(list_users).refresh()?.concurrency(4).run().await?;
+    /// ```
+    ///
+    /// # Errors
+    /// The cache is not installed, or not known (`cache = handle`), or the values of the function are in cells.
+    pub fn refresh<'a>(&self) -> Result<Reload<'a>, Error> {
+        let cache = self.resolve()?;
+        let selections = self.selections()?.into_iter().filter_map(|what| match what {
+            Mutation::Evict(selection, _) | Mutation::MarkStale(selection) => Some(selection),
+            Mutation::Expire(..) => None,
+        });
+        Ok(Reload::new(cache, selections.collect()))
     }
 
     /// Lists the keys of the entries, sorted, of the memory tier and the remote tier, as

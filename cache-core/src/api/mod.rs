@@ -8,7 +8,7 @@
 //! | `function` | the entries of a cached function |
 //! | `typed` | the entries of a model by id |
 //! | `invalidation` | lists of evictions, rules for events, schedules, write-through |
-//! | `warm` | warming with many calls |
+//! | `warm` | warming with many calls, and reloads |
 //! | `adjust` | settings that can be changed while a cache is in use |
 //! | `report`, `health`, `monitor`, `metrics` | statistics, health, checks with thresholds, metrics |
 
@@ -41,4 +41,4 @@ pub use local::LocalCache;
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};
 pub use report::FunctionStats;
 pub use typed::{ModelCache, UpdateMode};
-pub use warm::{Warm, WarmProgress, WarmReport, Warmup, warm};
+pub use warm::{Reload, Warm, WarmProgress, WarmReport, Warmup, warm};

@@ -35,6 +35,7 @@ pub struct Policy {
     pub(crate) stale_if_error: Duration,
     pub(crate) throttle: Duration,
     pub(crate) early: f64,
+    pub(crate) refresh_every: Option<Duration>,
     pub(crate) soft_timeout: Option<Duration>,
     pub(crate) hard_timeout: Option<Duration>,
     pub(crate) none_ttl: Option<Duration>,
@@ -142,6 +143,7 @@ impl Policy {
             stale_if_error: Duration::ZERO,
             throttle: DEFAULT_THROTTLE,
             early: 0.0,
+            refresh_every: None,
             soft_timeout: None,
             hard_timeout: None,
             none_ttl: None,
@@ -268,6 +270,32 @@ impl Policy {
     #[must_use]
     pub const fn early_refresh(mut self, beta: f64) -> Self {
         self.early = beta;
+        self
+    }
+
+    /// Scheduled refresh: while a key is in use, its value is loaded again in the background this long after
+    /// its last load, without a caller that waits for it, or that reads at that moment. A key is in use if this
+    /// process has read it since its last refresh; otherwise it is left alone until it is read again, or expires.
+    /// Must be shorter than `ttl`. Default: none.
+    ///
+    /// The schedule of a key begins when this process loads the value, or takes it from the remote tier. It ends
+    /// when the memory tier loses the value: by an eviction, by its `ttl`, or because the tier is full. If the load
+    /// fails, the value stays as it is, and the next attempt follows after the same time. At most 16 of the
+    /// refreshes of a cache run at the same time, and at most 10,000 of its keys are scheduled.
+    ///
+    /// The load needs its own copies of the arguments, so only functions whose attribute has `refresh_every`
+    /// support it, and loads by hand with `or_refresh_every`.
+    #[must_use]
+    pub const fn refresh_every(mut self, interval: Duration) -> Self {
+        self.refresh_every = Some(interval);
+        self
+    }
+
+    /// Removes [`refresh_every`](Self::refresh_every).
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn refresh_never(mut self) -> Self {
+        self.refresh_every = None;
         self
     }
 
@@ -406,6 +434,9 @@ impl Policy {
             !(self.early >= 0.0 && self.early < f64::INFINITY), "early_refresh",
                 "takes a positive number; 1 is the usual one";
             self.early > 0.0 && !has_ttl, "early_refresh", "refreshes before a ttl ends; give a `ttl` too, or `default_ttl()` for the cache's";
+            zero(self.refresh_every), "refresh_every", "must be longer than zero";
+            self.refreshes_too_late(), "refresh_every",
+                "must be shorter than `ttl`, because a value that has expired is not refreshed";
             zero(self.soft_timeout), "soft_timeout", "must be longer than zero";
             zero(self.hard_timeout), "hard_timeout", "must be longer than zero";
             not_below(self.soft_timeout, self.hard_timeout), "soft_timeout",
@@ -432,7 +463,7 @@ impl Policy {
     /// The same policy with this time to live. Without an end there is nothing before it or after it.
     pub(crate) const fn until(self, ttl: Expiry) -> Self {
         match ttl {
-            Expiry::In(ttl) => self.ttl(ttl),
+            Expiry::In(ttl) => self.ttl(ttl).refreshed_in_time(),
             Expiry::Never => self.no_expiry().without_end(),
         }
     }
@@ -446,6 +477,22 @@ impl Policy {
             (self.early > 0.0, "early_refresh"),
         ];
         options.into_iter().find(|(given, _)| *given).map(|(_, option)| option)
+    }
+
+    /// Whether a value has expired before it would be refreshed.
+    const fn refreshes_too_late(&self) -> bool {
+        match (self.refresh_every, self.ttl) {
+            (Some(every), Ttl::For(ttl)) => every.as_nanos() >= ttl.as_nanos(),
+            _ => false,
+        }
+    }
+
+    /// The same policy, for a time to live that its `refresh_every` was not chosen for.
+    pub(crate) const fn refreshed_in_time(mut self) -> Self {
+        if self.refreshes_too_late() {
+            self.refresh_every = None;
+        }
+        self
     }
 
     /// The same policy for entries that do not expire: there is nothing before or after an expiry.
@@ -471,7 +518,7 @@ impl Policy {
                 })*
             };
         }
-        fill!(tti memory_ttl jitter stale stale_if_error throttle soft_timeout hard_timeout none_ttl err_ttl lease stampede on_error);
+        fill!(tti memory_ttl jitter stale stale_if_error throttle refresh_every soft_timeout hard_timeout none_ttl err_ttl lease stampede on_error);
         if matches!(self.ttl, Ttl::Default | Ttl::Computed) && defaults.ttl != Ttl::Default {
             self.ttl = defaults.ttl;
         }
@@ -530,6 +577,9 @@ mod tests {
             (new().early_refresh(1.0), "early_refresh"),
             (new().ttl(M).soft_timeout(S), "soft_timeout"),
             (new().ttl(M).stale(M).soft_timeout(S).hard_timeout(S), "soft_timeout"),
+            (new().refresh_every(Duration::ZERO), "refresh_every"),
+            (new().ttl(S).refresh_every(S), "refresh_every"),
+            (new().ttl(S).refresh_every(M), "refresh_every"),
             (new().hard_timeout(Duration::ZERO), "hard_timeout"),
             (new().err_ttl(Duration::ZERO), "err_ttl"),
             (new().lease(Duration::ZERO), "lease"),
@@ -548,11 +598,14 @@ mod tests {
             .stale(S)
             .stale_if_error(M)
             .early_refresh(1.0)
+            .refresh_every(S)
             .soft_timeout(S)
             .hard_timeout(M)
             .none_ttl(Duration::ZERO)
             .err_ttl(S);
         assert_eq!(full.check(), Ok(()));
+        assert_eq!(Policy::new().no_expiry().refresh_every(S).check(), Ok(()));
+        assert_eq!(Policy::new().refresh_every(S).check(), Ok(()));
         assert_eq!(Policy::new().check(), Ok(()));
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::work::Work;
+use super::work::{Repeated, Work};
 use crate::base::{BoxFuture, boxed};
 use crate::engine::Seat;
 
@@ -23,6 +23,10 @@ pub(crate) trait Body<O> {
     fn behind(&mut self) -> Option<BoxFuture<'static, O>>;
     /// Takes the running load, if it can continue without the caller.
     fn left(&mut self) -> Option<BoxFuture<'static, O>>;
+    /// Whether the load can run again and again with its own inputs.
+    fn repeats(&self) -> bool;
+    /// Makes such loads, if this one has not begun.
+    fn repeat(&self) -> Option<Repeated<O>>;
 }
 
 /// A body and its state.
@@ -95,6 +99,14 @@ impl<O, W: Work<O>> Body<O> for Doing<O, W> {
                 None
             }
         }
+    }
+
+    fn repeats(&self) -> bool {
+        self.waiting().is_some_and(W::repeats)
+    }
+
+    fn repeat(&self) -> Option<Repeated<O>> {
+        self.waiting()?.repeat()
     }
 
     fn left(&mut self) -> Option<BoxFuture<'static, O>> {

@@ -13,7 +13,7 @@ use super::load::{Load, Loading, Paths};
 use super::previous::Previous;
 use super::rules::Rules;
 use super::target::CacheChoice;
-use super::work::{Arguments, Given, Refreshing, Work};
+use super::work::{Arguments, Given, Refreshing, Repeating, Work};
 use super::{Call, CallInner};
 use crate::base::{Shape, outside};
 use crate::engine::{Cache, CachedCell, Mode};
@@ -155,6 +155,56 @@ impl<P: Described> Fetch<P> {
         H: Future<Output = S::Output> + Send + 'static,
     {
         self.work(By(directs), rules, write, Refreshing { args, load, again })
+    }
+
+    /// A call whose load is repeated while its value is in use. `again` copies the arguments, and returns what makes a
+    /// load of the copies.
+    #[inline]
+    pub fn call_repeating<S, R, A, K, M, F, G, N, H>(
+        self,
+        rules: R,
+        args: A,
+        write: K,
+        load: M,
+        again: G,
+    ) -> Call<impl Load<Output = S::Output>>
+    where
+        S: Shape,
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
+        M: FnOnce(A) -> F,
+        F: Future<Output = S::Output>,
+        G: Fn(&A) -> N,
+        N: FnMut() -> H + Send + 'static,
+        H: Future<Output = S::Output> + Send + 'static,
+    {
+        self.work((), rules, write, Repeating { args, load, again })
+    }
+
+    /// The same with decisions of the arguments.
+    #[inline]
+    #[allow(clippy::too_many_arguments)]
+    pub fn call_repeating_directed<S, D, R, A, K, M, F, G, N, H>(
+        self,
+        directs: D,
+        rules: R,
+        args: A,
+        write: K,
+        load: M,
+        again: G,
+    ) -> Call<impl Load<Output = S::Output>>
+    where
+        S: Shape,
+        D: Fn(&A, &mut Directed),
+        R: Fn() -> Rules<S, Paths<S>>,
+        K: Fn(&A, &mut KeyBuf, &mut Tags),
+        M: FnOnce(A) -> F,
+        F: Future<Output = S::Output>,
+        G: Fn(&A) -> N,
+        N: FnMut() -> H + Send + 'static,
+        H: Future<Output = S::Output> + Send + 'static,
+    {
+        self.work(By(directs), rules, write, Repeating { args, load, again })
     }
 
     /// A call of a sync function: the memory tier only.

@@ -11,7 +11,7 @@ use super::function::Described;
 use super::head::{CallState, Head, Look};
 use super::output::{Output, Running};
 use super::reading::{Reading, Served};
-use super::rules::{Rules, detached};
+use super::rules::{Detaching, Repeating, Rules, detached, repeated};
 use super::work::{Arguments, Work};
 use crate::base::{CacheValue, Cached, Shape, Source};
 use crate::codec::Coder;
@@ -283,7 +283,9 @@ where
     /// Only this function requires that the value can be cached, so that rustc reports a value that cannot be cached once: a bound of
     /// the call would also be a bound of the type that the function returns.
     pub const fn new(shape: S, codec: Option<Coder>) -> Self {
-        Self { detached: Some(detached::<S>), ..Self::of(shape, codec, Paths::new()) }
+        let (detached, repeated) =
+            (Some(detached::<S> as Detaching<S>), Some(repeated::<S> as Repeating<S>));
+        Self { detached, repeated, ..Self::of(shape, codec, Paths::new()) }
     }
 }
 

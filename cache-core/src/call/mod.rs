@@ -16,6 +16,7 @@ mod previous;
 mod put_target;
 mod reading;
 mod rules;
+mod schedule;
 mod target;
 mod tenant;
 mod work;
@@ -45,7 +46,7 @@ pub(crate) use reading::reading;
 pub use rules::Rules;
 pub use target::IntoCache;
 pub(crate) use target::{CacheChoice, CacheRef};
-pub(crate) use work::{Once, Owned, Work};
+pub(crate) use work::{Once, Owned, Repeating, Work};
 
 use std::fmt;
 use std::future::Future;

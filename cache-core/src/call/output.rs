@@ -10,7 +10,7 @@ use super::body::Body;
 use super::reading::{Outcome, Run, Served};
 use super::rules::{Deciding, Rules, failure};
 use crate::base::{CacheValue, Cached, Policy, Shape};
-use crate::engine::{Decide, Detached, Fault, Seat};
+use crate::engine::{Again, Decide, Detached, Fault, Seat};
 use crate::entry::into_value;
 
 /// The output of a body while the read is not over. The function's own output need not be `Send`, so only a value is held.
@@ -112,6 +112,15 @@ where
         let detached = self.rules.detached?;
         let load = self.body.behind()?;
         Some(detached(load, span(), (self.rules.of_output(), deciding.clone())))
+    }
+
+    fn repeats(&self) -> bool {
+        self.rules.repeated.is_some() && self.body.repeats()
+    }
+
+    fn repeat(&self, deciding: &Deciding) -> Option<Again> {
+        let repeated = self.rules.repeated?;
+        Some(repeated(self.body.repeat()?, (self.rules.of_output(), deciding.clone())))
     }
 
     fn left(&mut self, span: &Span, deciding: &Deciding) -> Option<Detached> {

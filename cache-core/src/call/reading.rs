@@ -14,12 +14,13 @@ use super::body::Doing;
 use super::output::Running;
 use super::previous::Previous;
 use super::rules::{Deciding, Rules};
+use super::schedule::Schedule;
 use super::target::CacheRef;
 use super::work::Work;
 use crate::base::{BoxFuture, CacheValue, Cached, Error, Policy, Shape, SharedFailure, Source};
 use crate::engine::{
-    Answer, Beat, Begun, Caller, Decide, Detached, Engine, Fault, Lead, Mode, ReadRules, Request,
-    Seat, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
+    Again, Answer, Beat, Begun, Caller, Decide, Detached, Engine, Fault, Lead, Mode, ReadRules,
+    Request, Seat, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
 };
 use crate::entry::{Offer, Stored, Value};
 
@@ -39,6 +40,10 @@ pub(crate) trait Run {
     fn behind(&mut self, span: &mut dyn FnMut() -> Span, deciding: &Deciding) -> Option<Detached>;
     /// Takes the running load, if it can continue without the caller.
     fn left(&mut self, span: &Span, deciding: &Deciding) -> Option<Detached>;
+    /// Whether the load can run again and again with its own inputs.
+    fn repeats(&self) -> bool;
+    /// Makes such loads, if this one has not begun.
+    fn repeat(&self, deciding: &Deciding) -> Option<Again>;
 }
 
 /// What a load has brought.
@@ -68,6 +73,8 @@ pub(crate) struct Reading {
     spans: Option<Spans>,
     /// The span in which the load runs.
     span: Span,
+    /// What a schedule of refreshes needs, if there is to be one.
+    schedule: Option<Box<Schedule>>,
 }
 
 enum State {
@@ -138,11 +145,12 @@ impl Reading {
         let spans = seat.is_none().then(|| Spans::new(&engine, request.site));
         let caller = Caller { detaches: body.detaches(), seat, pulse };
         let deciding = (request.policy.clone(), request.fails.clone());
+        let schedule = Schedule::of(&engine, &request, rules, body);
         let state = match begin(engine, request, rules, caller) {
             Begun::Now(step) => State::Steps(step),
             Begun::Later(step) => State::Begins(step),
         };
-        Self { state, beat, deciding, spans, span: Span::none() }
+        Self { state, beat, deciding, spans, span: Span::none(), schedule }
     }
 
     /// A read in the cache that `target` names. Without one, it is only a load.
@@ -162,7 +170,8 @@ impl Reading {
             }
             Err(_) => {
                 let (state, deciding) = (State::Bypasses, (request.policy, None));
-                Ok(Self { state, beat: None, deciding, spans: None, span: Span::none() })
+                let (beat, spans, span, schedule) = (None, None, Span::none(), None);
+                Ok(Self { state, beat, deciding, spans, span, schedule })
             }
         }
     }
@@ -229,6 +238,10 @@ impl Reading {
 
     /// Takes a step of the engine. Returns the answer if the read has ended.
     fn take(&mut self, step: Step, body: &mut dyn Run) -> Option<Cached<Served>> {
+        if let Some(schedule) = self.schedule.take() {
+            // Before the body takes its arguments.
+            schedule.begin(&step, body, &self.deciding);
+        }
         match step {
             Step::Answer(answer) => return Some(served(answer)),
             Step::Refresh(hit, refresh) => {

@@ -2,9 +2,13 @@
 
 use tracing::{Instrument, Span};
 
+use super::previous::Previous;
+use super::work::Repeated;
 use crate::base::{BoxFuture, CacheValue, Error, OnError, Policy, PolicyRef, Shape, SharedFailure};
 use crate::codec::Coder;
-use crate::engine::{Decide, Detached, Judge, Loaded, NotLoaded, ReadRules, StoreDecision, Terms};
+use crate::engine::{
+    Again, Decide, Detached, Judge, Loaded, NotLoaded, ReadRules, StoreDecision, Terms,
+};
 use crate::entry::ValueType;
 
 /// A predicate on a value.
@@ -76,6 +80,8 @@ pub struct Rules<S: Shape, P = ()> {
     /// Converts a load without a caller for the engine. `None` if the output borrows, because such a load
     /// always has its caller.
     pub(crate) detached: Option<Detaching<S>>,
+    /// The same for a load that is repeated.
+    pub(crate) repeated: Option<Repeating<S>>,
 }
 
 impl<S: Shape, P: Copy> Clone for Rules<S, P> {
@@ -99,7 +105,9 @@ where
 {
     /// Keeps every value, in every tier that `codec` allows.
     pub(crate) const fn by_hand(shape: S, codec: Option<Coder>) -> Self {
-        Self { detached: Some(detached::<S>), ..Self::of(shape, codec, ()) }
+        let (detached, repeated) =
+            (Some(detached::<S> as Detaching<S>), Some(repeated::<S> as Repeating<S>));
+        Self { detached, repeated, ..Self::of(shape, codec, ()) }
     }
 }
 
@@ -107,7 +115,7 @@ impl<S: Shape, P: Copy> Rules<S, P> {
     pub(crate) const fn of(_: S, codec: Option<Coder>, paths: P) -> Self {
         let takes = |failure: &SharedFailure| S::unshare(failure).is_some();
         let (values, terms, timed_out, refused) = (ValueRules::ALL, None, None, None);
-        let (fails, revalidates, detached) = (None, false, None);
+        let (fails, revalidates, detached, repeated) = (None, false, None, None);
         Self {
             codec,
             values,
@@ -119,13 +127,14 @@ impl<S: Shape, P: Copy> Rules<S, P> {
             takes,
             paths,
             detached,
+            repeated,
         }
     }
 
     /// The rules for a read, which does not know calls.
     pub(crate) const fn without_paths(self) -> Rules<S> {
         let Self { codec, values, terms, fails, revalidates, timed_out, refused, .. } = self;
-        let Self { takes, detached, .. } = self;
+        let Self { takes, detached, repeated, .. } = self;
         Rules {
             codec,
             values,
@@ -137,6 +146,7 @@ impl<S: Shape, P: Copy> Rules<S, P> {
             takes,
             paths: (),
             detached,
+            repeated,
         }
     }
 
@@ -225,6 +235,10 @@ impl<S: Shape, P: Copy> Rules<S, P> {
 pub(crate) type Detaching<S> =
     fn(BoxFuture<'static, <S as Shape>::Output>, Span, (OutputRules<S>, Deciding)) -> Detached;
 
+/// See [`repeated`].
+pub(crate) type Repeating<S> =
+    fn(Repeated<<S as Shape>::Output>, (OutputRules<S>, Deciding)) -> Again;
+
 /// Decides about a failed output.
 pub(crate) type OnFailure<O> = Option<fn(&O, &mut Terms)>;
 
@@ -275,5 +289,20 @@ where
                 }
             }),
         }
+    })
+}
+
+/// Converts the repeated load of a schedule for the engine.
+pub(crate) fn repeated<S>(
+    mut again: Repeated<S::Output>,
+    (rules, deciding): (OutputRules<S>, Deciding),
+) -> Again
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+{
+    Box::new(move |old, span| {
+        let load = Previous::new(old).lend(&mut again);
+        detached::<S>(load, span, (rules, deciding.clone()))
     })
 }

@@ -23,7 +23,18 @@ pub(crate) trait Work<O>: Sized {
     fn seat(&self) -> Option<Arc<Seat>> {
         None
     }
+    /// Whether [`repeat`](Self::repeat) succeeds.
+    fn repeats(&self) -> bool {
+        false
+    }
+    /// Makes a function that makes such loads, each with its own arguments.
+    fn repeat(&self) -> Option<Repeated<O>> {
+        None
+    }
 }
+
+/// Makes loads with owned arguments.
+pub(crate) type Repeated<O> = Box<dyn FnMut() -> BoxFuture<'static, O> + Send>;
 
 /// Work whose arguments can be looked at until it begins.
 pub(crate) trait Arguments {
@@ -124,6 +135,53 @@ where
     }
     fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
         Ok(Box::pin((self.again)(self.args)))
+    }
+}
+
+/// Work that can be detached any number of times: `again` copies the arguments, and returns what makes a load of the
+/// copies.
+#[derive(Debug)]
+pub(crate) struct Repeating<A, M, G> {
+    /// The arguments.
+    pub(crate) args: A,
+    /// The load in the foreground.
+    pub(crate) load: M,
+    /// The loads with owned arguments.
+    pub(crate) again: G,
+}
+
+impl<A, M, G> Arguments for Repeating<A, M, G> {
+    type Args = A;
+    #[inline]
+    fn args(&self) -> &A {
+        &self.args
+    }
+}
+
+impl<O, A, M, F, G, R, H> Work<O> for Repeating<A, M, G>
+where
+    M: FnOnce(A) -> F,
+    F: Future<Output = O>,
+    G: Fn(&A) -> R,
+    R: FnMut() -> H + Send + 'static,
+    H: Future<Output = O> + Send + 'static,
+{
+    type Load = F;
+    fn detaches(&self) -> bool {
+        true
+    }
+    fn start(self) -> F {
+        (self.load)(self.args)
+    }
+    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+        Ok(Box::pin((self.again)(&self.args)()))
+    }
+    fn repeats(&self) -> bool {
+        true
+    }
+    fn repeat(&self) -> Option<Repeated<O>> {
+        let mut again = (self.again)(&self.args);
+        Some(Box::new(move || Box::pin(again())))
     }
 }
 

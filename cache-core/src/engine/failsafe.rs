@@ -141,7 +141,8 @@ impl ReadContext {
         };
         let life = Lifetime::new(self.engine.clock.now(), ttl, &Policy::new());
         let (stamps, key) = (ticket.stamps.clone(), self.request.key.as_str().into());
-        let header = EntryHeader { life, stamps, key, read: life.created };
+        let (read, counts_reads) = (life.created, false);
+        let header = EntryHeader { life, stamps, key, read, counts_reads };
         let entry = header.around(Failure { error: Arc::clone(failure), of: self.rules.kind.id });
         let _ = ticket.fill(self.engine.memory.as_ref(), &entry);
     }

@@ -40,6 +40,8 @@ pub(crate) struct Miss {
     pub(super) old: Option<Stored>,
     /// The mark of that value, to recognise a newer one that another process may store.
     pub(super) mark: Option<[u8; VERSION_LEN]>,
+    /// The remote tier has a value that readers get, which the load replaces.
+    pub(super) found: bool,
     /// There are bytes that can only be overwritten.
     pub(super) unmarked: bool,
     /// Why the remote tier could not be asked.
@@ -184,17 +186,18 @@ impl ReadContext {
             nothing();
             return RemoteLookup::Missing(missing);
         };
+        missing.found = true;
         let freshness = entry.at(engine.clock.now());
         if freshness == Freshness::Fresh && purpose.takes(&entry) {
             // Landed while the ticket lives: an eviction must find the fence through which it ends the
             // flight.
             if let Some(hit) = self.hit(lead, Arc::clone(&entry), Source::Remote, purpose) {
-                promote(engine, ticket, &entry, self.request.site);
+                self.promote(ticket, &entry);
                 return RemoteLookup::Hit(hit);
             }
         } else if freshness != Freshness::Fresh {
             // Kept in memory, to be served while it is renewed or if the renewal fails.
-            promote(engine, ticket, &entry, self.request.site);
+            self.promote(ticket, &entry);
             let refreshes =
                 freshness == Freshness::Stale && purpose == (ReadPurpose::Answer { stale: true });
             let accepted = self.accepts_stale() && !purpose.is_renewal();
@@ -207,6 +210,12 @@ impl ReadContext {
         }
         nothing();
         RemoteLookup::Missing(missing)
+    }
+
+    /// Puts a remote entry into the memory tier; see [`promote`].
+    pub(super) fn promote(&self, ticket: &Ticket, entry: &Stored) {
+        self.keep_reads(entry);
+        promote(&self.engine, ticket, entry, self.request.site);
     }
 
     /// The request for the lease that goes with the read, if the read will probably find nothing and would then request this

@@ -11,6 +11,7 @@ use super::early::RandomSource;
 use super::events::Events;
 use super::flight::Flights;
 use super::policies::{InUse, Policies};
+use super::refresher::Refresher;
 use super::scope::Switch;
 use super::site::{Site, Visitors};
 use super::tenant::Tenant;
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     pub(super) switch: Switch,
     pub(super) events: Events,
     pub(super) visitors: Visitors,
+    pub(super) refresher: Refresher,
 }
 
 impl fmt::Debug for Engine {
@@ -126,6 +128,7 @@ impl Engine {
             switch: Switch::default(),
             events: Events::default(),
             visitors: Visitors::default(),
+            refresher: Refresher::default(),
         });
         if let Some(memory) = &engine.memory {
             let owner: Weak<Self> = Arc::downgrade(&engine);
@@ -205,6 +208,11 @@ impl Engine {
 
     pub(crate) fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// The keys that are refreshed on schedule.
+    pub(crate) fn refresher(&self) -> &Refresher {
+        &self.refresher
     }
 
     pub(crate) fn switch(&self) -> &Switch {

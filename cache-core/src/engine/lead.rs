@@ -208,8 +208,9 @@ impl Lead {
             caller.answered(&job, served.source);
             return Some(served);
         }
-        // A transaction's failure may result from its uncommitted data.
-        if !job.is_refresh() && job.transaction.is_none() {
+        // A transaction's failure may result from its uncommitted data. A fresh value is better than the failure to replace it.
+        let replaces_fresh = matches!(purpose, ReadPurpose::Renew { fresh: Some(_) });
+        if !job.is_refresh() && job.transaction.is_none() && !replaces_fresh {
             job.keep_failure(&ticket, failure.as_ref(), terms);
         }
         leader.land(FlightResult::Failed(failure));
@@ -291,6 +292,7 @@ impl ReadContext {
             transaction.keep(&self.engine, &self.request, ticket, entry);
             return None;
         }
+        self.keep_reads(&entry);
         let memory = self.engine.memory.as_ref();
         // Until it lands, an eviction must find the fence through which it ends the flight; the ticket goes
         // to the store.

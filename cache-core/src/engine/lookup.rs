@@ -480,7 +480,9 @@ impl Engine {
             return Decoded::Done(nothing);
         }
         let life = life.confirmed_for(self.memory_ttl(&request.policy), read);
-        let frame = EntryHeader { life, stamps, key: request.key.as_str().into(), read };
+        let (key, counts_reads) =
+            (request.key.as_str().into(), request.policy.refresh_every.is_some());
+        let frame = EntryHeader { life, stamps, key, read, counts_reads };
         let entry = opened.decode(frame);
         match &entry {
             Some(entry) => self.learn_weight(entry.any().type_id(), request),

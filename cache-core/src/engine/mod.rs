@@ -13,6 +13,7 @@
 //! | `permission`, `lease` | one load among all processes |
 //! | `lead`, `store` | the guard of a load, its outcome, and the remote half of a fill |
 //! | `early`, `refresh`, `failsafe`, `timeouts` | refreshes in the background; old values instead of failed loads; timeouts |
+//! | `refresher`, `scheduled` | refreshes on schedule: the task and its keys; the turn of one key |
 //! | `peek`, `put`, `change`, `inspect` | reads without a load; writes; changes of a value; the description of an entry |
 //! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
@@ -57,7 +58,9 @@ mod read;
 mod read_context;
 mod reclaim;
 mod refresh;
+mod refresher;
 mod request;
+mod scheduled;
 pub(crate) mod scope;
 mod site;
 pub(crate) mod slot;
@@ -93,8 +96,9 @@ pub use policies::Policies;
 pub(crate) use pulse::Beat;
 pub(crate) use read::{Begun, begin};
 pub(crate) use read_context::Caller;
-pub(crate) use refresh::go_on;
+pub(crate) use refresh::{Outcome, go_on};
 pub(crate) use request::{Mode, Request};
+pub(crate) use scheduled::{Again, Scheduled};
 pub use scope::{
     TenantScope, Transaction, TransactionScope, commit, disable, enable, is_enabled, transaction,
     with_tenant, with_tenant_sync, without_cache, without_cache_sync, without_tenant,

@@ -8,7 +8,7 @@ use super::find::{Miss, ReadPurpose};
 use super::flight::{FlightLeader, FlightResult};
 use super::lead::{Lead, Opening};
 use super::lease::{Lease, Leased};
-use super::lookup::{Found, promote};
+use super::lookup::Found;
 use super::nesting::Nesting;
 use super::read_context::ReadContext;
 use super::store::FillTarget;
@@ -50,7 +50,7 @@ impl ReadContext {
                     let Opening { leader, ticket, purpose, .. } = &mut opening;
                     let hit = self.hit(leader, Arc::clone(&entry), Source::Remote, *purpose);
                     if let Some(hit) = hit {
-                        promote(&self.engine, ticket, &entry, self.request.site);
+                        self.promote(ticket, &entry);
                         return Step::hit(hit);
                     }
                     FillTarget::Memory

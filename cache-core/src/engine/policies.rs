@@ -120,14 +120,20 @@ impl Policies {
     ///
     /// # Errors
     /// [`Error::Config`] for the first policy that is not valid, or that has `tags`, `local` or `early_refresh`: these belong
-    /// to the function.
+    /// to the function. So does `refresh_every`, but a policy for functions can change the interval of those that have one.
     pub fn check(&self) -> Result<(), Error> {
         let models = self.models.iter().map(|(_, policy)| policy);
         let functions = self.functions.iter().filter_map(|(_, rule)| match rule {
             FunctionRule::Policy(policy) => Some(&**policy),
             FunctionRule::Enabled(_) | FunctionRule::Metrics(_) => None,
         });
-        for policy in self.all.iter().chain(models).chain(functions) {
+        let defaults = self.all.iter().chain(models);
+        if defaults.clone().any(|policy| policy.refresh_every.is_some()) {
+            let message = "`refresh_every` is no default, because its loads need copies of the arguments: give it in the attributes, and \
+                           change it for functions";
+            return Err(Error::config("policies", message));
+        }
+        for policy in defaults.chain(functions) {
             // The windows may belong to another policy's `ttl`.
             if let Err(error) = policy.computed_ttl().check() {
                 return Err(Error::config("policies", error.to_string()));
@@ -156,6 +162,8 @@ impl Policies {
         if let Some(all) = &self.all {
             policy = policy.or(all);
         }
+        // A rule may give another `ttl` than the one for which a function has chosen its interval.
+        let policy = policy.refreshed_in_time();
         match policy.ttl {
             Ttl::Never => policy.without_end(),
             Ttl::Default if has_ttl => policy.computed_ttl(),

@@ -432,7 +432,7 @@ impl ReadContext {
     }
 
     /// The role of this caller. Without single flight, or if `alone`, every caller loads for itself.
-    fn role(&self, alone: bool) -> Role {
+    pub(super) fn role(&self, alone: bool) -> Role {
         // A transaction neither waits for other callers, which may wait for its locks, nor shares its loads
         // with them.
         let alone = alone || self.transaction.is_some();
@@ -445,7 +445,7 @@ impl ReadContext {
     }
 
     /// `pulse` tells whether the caller is polled, if the caller leads.
-    fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
+    pub(super) fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
         let (engine, policy) = (&self.engine, &self.request.policy);
         let key = self.request.flight(self.id, self.rules.kind);
         let issue = || self.request.ticket(engine, self.id);

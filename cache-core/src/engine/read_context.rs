@@ -32,6 +32,8 @@ pub(crate) struct ReadContext {
     pub(super) transaction: Option<OpenTransaction>,
     /// For a refresh: when it was requested.
     pub(super) requested: u64,
+    /// Whether it refreshes on schedule, without a reader.
+    pub(super) scheduled: bool,
 }
 
 /// The caller of a read.
@@ -53,7 +55,8 @@ impl ReadContext {
     ) -> Self {
         let id = request.key.id();
         let requested = if request.mode == Mode::Refresh { engine.flights.request() } else { 0 };
-        Self { engine, request, rules, id, caller, transaction: None, requested }
+        let (transaction, scheduled) = (None, false);
+        Self { engine, request, rules, id, caller, transaction, requested, scheduled }
     }
 
     /// Its place among the items of a batch, if it is one.
@@ -121,7 +124,8 @@ impl Engine {
             None => Lifetime::new(now, ttl.into_iter().chain(here).min(), policy),
         };
         let life = Lifetime { cost: cost.into(), ..life };
-        EntryHeader { life, stamps, key, read: life.created }
+        let (read, counts_reads) = (life.created, policy.refresh_every.is_some());
+        EntryHeader { life, stamps, key, read, counts_reads }
     }
 
     /// An entry for a value that no load has brought.

@@ -1,13 +1,15 @@
 //! The background refresh of a value that is still served.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::{Detached, Step};
 use super::find::{ReadPurpose, RemoteLookup};
 use super::flight::FlightLeader;
-use super::lead::Opening;
+use super::lead::{Lead, Opening};
 use super::read_context::ReadContext;
 use super::spawn::spawn;
+use crate::base::Cached;
 use crate::memory::Ticket;
 
 /// The right to refresh a value. Dropping it lets another caller do it.
@@ -19,16 +21,50 @@ pub(crate) struct Refresh {
 }
 
 impl Refresh {
-    /// Looks for a newer value of another process, and otherwise loads.
+    /// Refreshes in the background.
     pub(crate) fn start(self: Box<Self>, load: Detached) {
-        let Self { job, mut leader, mut ticket, purpose } = *self;
         spawn(async move {
-            let found = job.find(&mut leader, &mut ticket, purpose).await;
-            let RemoteLookup::Missing(missing) = found else { return };
-            let opening = Opening { leader, ticket, missing, purpose };
-            go_on(job.permitted(opening), load).await;
+            self.run(|_| load).await;
         });
     }
+
+    /// Looks for a newer value of another process, and otherwise loads.
+    pub(super) async fn run(
+        self: Box<Self>,
+        load: impl FnOnce(&Lead) -> Detached + Send,
+    ) -> Outcome {
+        let Self { job, mut leader, mut ticket, purpose } = *self;
+        let missing = match job.find(&mut leader, &mut ticket, purpose).await {
+            RemoteLookup::Missing(missing) => missing,
+            RemoteLookup::Hit(hit) | RemoteLookup::Stale(hit) => return Outcome::Found(hit.age),
+        };
+        if job.revives(&missing, purpose) {
+            return Outcome::Gone;
+        }
+        let opening = Opening { leader, ticket, missing, purpose };
+        match job.permitted(opening).await {
+            Step::Load(lead) => {
+                let load = load(&lead);
+                lead.run(load).await;
+                Outcome::Loaded
+            }
+            Step::Answer(Cached { value: Ok(_), age, .. }) => Outcome::Found(age),
+            _ => Outcome::Failed,
+        }
+    }
+}
+
+/// How a refresh ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Another caller or process has a value of this age.
+    Found(Duration),
+    /// There is no value to refresh any more.
+    Gone,
+    /// The load has ended.
+    Loaded,
+    /// There is no value: the policy forbids the load, or the load failed.
+    Failed,
 }
 
 /// Takes the next step, and loads if that is the step.

@@ -1,10 +1,12 @@
 //! Background work, with or without a runtime.
 
 use std::future::Future;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 
 use super::scope::{TenantScope, TransactionScope};
 use super::test_scope as world;
+use super::test_scope::TestScope;
 use crate::base::{BoxFuture, spawn_boxed};
 
 /// Runs `work` in the background: on the current Tokio runtime, or on a new thread if there is none (sync
@@ -15,15 +17,7 @@ pub(crate) fn spawn(work: impl Future<Output = ()> + Send + 'static) {
         Some(transaction) => Box::pin(transaction.run(work)),
         None => Box::pin(work),
     };
-    let tenant = TenantScope::current();
-    let work: BoxFuture<'static, ()> = match tenant.name() {
-        Some(_) => Box::pin(tenant.run(work)),
-        None => work,
-    };
-    match world::current() {
-        Some(world) => spawn_boxed(Box::pin(world.run(work))),
-        None => spawn_boxed(work),
-    }
+    spawn_boxed(within(TenantScope::current(), world::current(), work));
 }
 
 /// Polls `work` once here, and runs the rest in the background: its first step is done when this returns.
@@ -32,5 +26,46 @@ pub(crate) fn start_now(work: impl Future<Output = ()> + Send + 'static) {
     let mut nobody = Context::from_waker(Waker::noop());
     if work.as_mut().poll(&mut nobody).is_pending() {
         spawn(work);
+    }
+}
+
+fn within<T: 'static>(
+    tenant: TenantScope,
+    world: Option<Arc<TestScope>>,
+    work: BoxFuture<'static, T>,
+) -> BoxFuture<'static, T> {
+    let work: BoxFuture<'static, T> = match tenant.name() {
+        Some(_) => Box::pin(tenant.run(work)),
+        None => work,
+    };
+    match world {
+        Some(world) => Box::pin(world.run(work)),
+        None => work,
+    }
+}
+
+/// The tenant and the test kit of a caller, for work that begins much later. It does not keep the test kit alive.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    tenant: TenantScope,
+    world: Option<Weak<TestScope>>,
+}
+
+impl Surroundings {
+    pub(crate) fn current() -> Self {
+        let world = world::current().map(|world| Arc::downgrade(&world));
+        Self { tenant: TenantScope::current(), world }
+    }
+
+    /// Runs `work` where the caller was. `None` if its test kit is gone.
+    pub(crate) fn around<T: 'static>(
+        &self,
+        work: BoxFuture<'static, T>,
+    ) -> Option<BoxFuture<'static, T>> {
+        let world = match &self.world {
+            Some(world) => Some(world.upgrade()?),
+            None => None,
+        };
+        Some(within(self.tenant.clone(), world, work))
     }
 }

@@ -6,7 +6,7 @@
 //! one.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident};
+use quote::{ToTokens, format_ident, quote_spanned};
 use syn::{Receiver, ReceiverKind, Type, parse_quote};
 
 use super::expand::{Shell, patterns};
@@ -16,7 +16,7 @@ use super::prologue;
 use super::rules::rules;
 use super::write::{self, tuple};
 use crate::elsewhere::{moved, this};
-use crate::mixed::mixed;
+use crate::mixed::{mixed, shown_at};
 use crate::plain::plain;
 use crate::returns::is_opaque;
 use crate::signature::{Argument, Held, held};
@@ -29,14 +29,15 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let (fetch, rules) = (prologue::fetch(model), rules(model));
     let (args, write, direct) = members.written(model);
     let private = &model.root.private;
-    let (call, before) = match asks_base(model) {
-        true => {
+    let (call, before) = match (asks_base(model), model.policy.repeats()) {
+        (true, _) => {
             let (call, direct) = write::called("call", direct.as_ref());
             let call = mixed!(#private::Background::<__LARDER_GOES_ON>::#call);
             (call, mixed!(#fetch, #direct))
         }
-        false => {
-            let (call, direct) = write::called("call_refreshing", direct.as_ref());
+        (false, repeats) => {
+            let method = if repeats.is_some() { "call_repeating" } else { "call_refreshing" };
+            let (call, direct) = write::called(method, direct.as_ref());
             (mixed!(#fetch.#call), mixed!(#direct))
         }
     };
@@ -59,6 +60,28 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         },
         None => mixed!(async move { __larder_load(#(#passed),*).await }),
     };
+    let again = match model.policy.repeats() {
+        // The tuple is borrowed. Its copies are owned, and each load gets a copy of these.
+        Some(_) => {
+            let (idents, repeated) = (&members.idents, members.repeated(private));
+            mixed! {
+                move |#names| {
+                    #repeated
+                    #(#clones)*
+                    move || {
+                        #(let #idents = ::core::clone::Clone::clone(&#idents);)*
+                        #again
+                    }
+                }
+            }
+        }
+        None => mixed! {
+            move |#names| {
+                #(#clones)*
+                #again
+            }
+        },
+    };
     let call = mixed! {
         #call(
             #before
@@ -66,10 +89,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             #args,
             #write,
             #first,
-            move |#names| {
-                #(#clones)*
-                #again
-            },
+            #again,
         )
     };
     shell.function(model, &load, &call)
@@ -189,6 +209,16 @@ impl Members {
         let mut taken = self.names.clone();
         taken.resize_with(args.len(), || mixed!(_));
         tuple(&taken)
+    }
+
+    /// The statements that copy the members from references to them.
+    fn repeated(&self, private: &TokenStream) -> TokenStream {
+        let copies = self.idents.iter().map(|name| {
+            let repeated = shown_at(name.span(), &mixed!(#private::repeated));
+            let shown = Span::mixed_site().located_at(name.span());
+            quote_spanned!(shown=> let #name = #repeated(#name);)
+        });
+        copies.collect()
     }
 
     fn push(&mut self, name: &Ident, owning: Owning) {

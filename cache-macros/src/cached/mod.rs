@@ -38,7 +38,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{borrowed, for_tenant, shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 42] = [
+const KNOWN: [&str; 43] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -47,6 +47,7 @@ const KNOWN: [&str; 42] = [
     "stale_if_error",
     "throttle",
     "early_refresh",
+    "refresh_every",
     "soft_timeout",
     "hard_timeout",
     "none_ttl",

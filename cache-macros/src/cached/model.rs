@@ -93,6 +93,9 @@ pub(crate) fn build(
     if uses_remote_tier && local.is_none() && args.each.is_none() && by_serde {
         check::can_be_read_back(&function, errors);
     }
+    if let Some(option) = args.policy.repeats() {
+        can_repeat(option, each, args.cell.as_ref().map(|(name, _)| name), errors);
+    }
     if let Some((option, name)) = &args.previous {
         has_previous(option, name, &function, each, errors);
     }
@@ -159,6 +162,21 @@ fn has_previous(
             format!("`{name}` is already an argument: choose another name for the previous value");
         errors.at(name.span(), message);
     }
+}
+
+/// Records `refresh_every` on a function whose values have no key of their own to refresh.
+fn can_repeat(option: &Ident, each: Option<&Ident>, cell: Option<&Ident>, errors: &mut Errors) {
+    let message = match (each, cell) {
+        (Some(each), _) => format!(
+            "`{option}` loads one value again, and with `{each}` a load is for many: remove one of them, or use `stale`"
+        ),
+        (None, Some(cell)) => format!(
+            "`{option}` needs copies of the arguments, and with `{cell}` a value ends with its instance, which the copies would keep: \
+             remove one of them"
+        ),
+        (None, None) => return,
+    };
+    errors.at(option.span(), message);
 }
 
 /// Records `blocking` on a function that waits without it, or has no remote tier to wait for.

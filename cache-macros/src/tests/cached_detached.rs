@@ -185,3 +185,92 @@ fn a_method() {
         "#]],
     );
 }
+
+#[test]
+fn a_load_that_is_repeated() {
+    check(
+        expand,
+        quote!(ttl = "5m", refresh_every = "1m", key = "user:{id}", skip(db, more)),
+        quote! {
+            async fn get_user(db: &Db, more: Vec<u8>, id: u64) -> User {
+                db.fetch(id, more).await
+            }
+        },
+        &expect![[r##"
+            #[allow(
+                refining_impl_trait,
+                clippy::double_must_use,
+                clippy::elidable_lifetime_names,
+                clippy::extra_unused_lifetimes,
+                clippy::needless_lifetimes,
+                clippy::type_complexity,
+                clippy::used_underscore_binding,
+            )]
+            fn get_user(
+                db: &Db,
+                more: Vec<u8>,
+                id: u64,
+            ) -> ::larder::Call<impl ::larder::__private::Load<Output = User>> {
+                static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
+                        ::core::concat!(::core::module_path!(), "::get_user"),
+                        ::larder::Policy::new()
+                            .ttl(::core::time::Duration::from_millis(300_000))
+                            .refresh_every(::core::time::Duration::from_millis(60_000)),
+                    )
+                    .parts(
+                        &[
+                            ::larder::__private::Part::Text("user:"),
+                            ::larder::__private::Part::Argument(2usize),
+                            ::larder::__private::Part::Instance,
+                        ],
+                    )
+                    .compared(::core::concat!(::core::file!(), ":", ::core::line!()));
+                enum __LarderHere {}
+                impl ::larder::__private::Described for __LarderHere {
+                    const LEADS: usize = 3usize;
+                    fn site() -> &'static ::larder::__private::Site {
+                        &__LARDER_SITE
+                    }
+                }
+                let __larder_here = || {};
+                let __larder_shape = {
+                    use ::larder::__private::{ShapePlain as _, ShapeResult as _};
+                    use ::larder::__private::ShapeShared as _;
+                    (&&&::larder::__private::Probe::<User>::new()).shape()
+                };
+                let __larder_rules = move || ::larder::__private::Rules::new(
+                    __larder_shape,
+                    ::larder::__private::remote(__larder_shape),
+                );
+                #[allow(unused_variables)]
+                let __larder_load = async move |db: &Db, more: Vec<u8>, id: u64| -> User {
+                    { db.fetch(id, more).await }
+                };
+                ::larder::__private::Fetch::<__LarderHere>::new()
+                    .call_repeating(
+                        __larder_rules,
+                        (db, more, id),
+                        move |(_, _, id), __larder_key, __larder_tags| {
+                            use ::larder::__private::{PushDisplay as _, PushExact as _};
+                            __larder_key.literal("user:");
+                            (&::larder::__private::Field(&(*id))).push(__larder_key);
+                            __LARDER_SITE.instance::<__LarderHere, _>(__larder_key, __larder_here);
+                        },
+                        move |(db, more, id)| async move { __larder_load(db, more, id).await },
+                        move |(db, more, id)| {
+                            let db = ::larder::__private::repeated(db);
+                            let more = ::larder::__private::repeated(more);
+                            let id = ::larder::__private::repeated(id);
+                            let db = ::larder::__private::detached(db);
+                            move || {
+                                let db = ::core::clone::Clone::clone(&db);
+                                let more = ::core::clone::Clone::clone(&more);
+                                let id = ::core::clone::Clone::clone(&id);
+                                async move { __larder_load(&db, more, id).await }
+                            }
+                        },
+                    )
+            }
+        "##]],
+    );
+}

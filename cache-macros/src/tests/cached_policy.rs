@@ -152,7 +152,9 @@ fn a_shared_policy() {
                 const __LARDER_GOES_ON: bool = __LARDER_POLICY.no_expiry().goes_on();
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get_user"),
-                        ::larder::__private::possible(__LARDER_POLICY.no_expiry().local()),
+                        ::larder::__private::possible(
+                            ::larder::__private::loads_once(__LARDER_POLICY.no_expiry()).local(),
+                        ),
                     )
                     .parts(
                         &[
@@ -241,7 +243,9 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                     const __LARDER_POLICY: ::larder::Policy = USERS.stampede(Stampede::Off);
                     static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                             ::core::concat!(::core::module_path!(), "::get"),
-                            ::larder::__private::possible(__LARDER_POLICY),
+                            ::larder::__private::possible(
+                                ::larder::__private::loads_once(__LARDER_POLICY),
+                            ),
                         )
                         .parts(
                             &[
@@ -413,9 +417,11 @@ fn a_sync_function() {
                 static __LARDER_SITE: ::larder::__private::Site = ::larder::__private::Site::new(
                         ::core::concat!(::core::module_path!(), "::get"),
                         ::larder::__private::possible(
-                            __LARDER_POLICY
-                                .err_ttl(::core::time::Duration::from_millis(1_000))
-                                .jitter(1.0),
+                            ::larder::__private::loads_once(
+                                __LARDER_POLICY
+                                    .err_ttl(::core::time::Duration::from_millis(1_000))
+                                    .jitter(1.0),
+                            ),
                         ),
                     )
                     .parts(

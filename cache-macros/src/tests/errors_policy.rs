@@ -66,7 +66,14 @@ fn durations() {
 
 #[test]
 fn zero_removes_a_setting_of_the_policy() {
-    passes(quote!(policy = P, stale = 0, stale_if_error = 0, early_refresh = 0, jitter = 0));
+    passes(quote!(
+        policy = P,
+        stale = 0,
+        stale_if_error = 0,
+        early_refresh = 0,
+        refresh_every = 0,
+        jitter = 0
+    ));
     let nothing_detached = quote!(policy = P, stale = 0, early_refresh = 0);
     let function = quote!(
         fn get(id: u64) -> u64 {
@@ -107,6 +114,26 @@ fn timeouts() {
         cached(args, &["`soft_timeout` must be shorter than `hard_timeout`"]);
     }
     passes(quote!(ttl = 5, stale_if_error = 5, soft_timeout = 1, hard_timeout = 2, throttle = 1));
+}
+
+#[test]
+fn refreshes_on_schedule() {
+    let late = "`refresh_every` must be shorter than `ttl`";
+    cached(quote!(ttl = 5, refresh_every = 5), &[late]);
+    cached(quote!(ttl = "1m", refresh_every = "2m"), &[late]);
+    cached(quote!(ttl = 5, refresh_every = 0), &["`refresh_every` must be longer than zero"]);
+    passes(quote!(ttl = 5, refresh_every = 1));
+    passes(quote!(ttl = "never", refresh_every = 1));
+    passes(quote!(refresh_every = EVERY));
+    passes(quote!(policy = P, refresh_every = 0));
+    sync(quote!(ttl = 5, refresh_every = 1), &["`refresh_every` needs an async function"]);
+    let list = quote!(
+        async fn get(ids: &[u64]) -> Vec<u64> {
+            ids.to_vec()
+        }
+    );
+    let each = quote!(refresh_every = 1, each = "id in ids");
+    fails(expand, each, list, &["`refresh_every` loads one value again, and with `each`"]);
 }
 
 #[test]

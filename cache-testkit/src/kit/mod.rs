@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::__testing::{self as hooks, TestScope};
-use cache_core::Cache;
-use cache_core::{Clock, Error};
+use cache_core::{Cache, Clock, Error, Stats};
 
 pub use builder::KitBuilder;
 pub use counts::Counts;
@@ -163,7 +162,8 @@ impl Kit {
         self.scope.clock.advance(by);
     }
 
-    /// Waits until no load, read or write of the kit's caches is in progress, for example in the background.
+    /// Waits until no load, read or write of the kit's caches is in progress, for example in the background, and no
+    /// scheduled refresh is due.
     /// Advance a manual clock first if they wait for it.
     ///
     /// # Panics
@@ -173,7 +173,10 @@ impl Kit {
         let (kit, place) = (self.clone(), std::panic::Location::caller());
         async move {
             let since = std::time::Instant::now();
-            while kit.scope.counted().iter().any(|(.., now)| now.in_flight > 0) {
+            let is_busy = |cache: &Cache, now: &Stats| {
+                now.in_flight > 0 || hooks::refreshes_under_way(cache) > 0
+            };
+            while kit.scope.counted().iter().any(|(cache, _, now)| is_busy(cache, now)) {
                 let kept = since.elapsed() < PATIENCE;
                 assert!(kept, "at {place}: loads are still in progress{}", kit.report());
                 futures_timer::Delay::new(Duration::from_millis(1)).await;

@@ -18,7 +18,7 @@ impl Cache {
     ///
     /// From the first poll on, the cache behaves as if it were switched off for good: cached functions run
     /// their bodies each time, reads by key find nothing, nothing is stored, and evictions are still carried
-    /// out. The cache leaves the bus, and its schedules end. `close` then waits for the loads, refreshes and
+    /// out. The cache leaves the bus, and its schedules and scheduled refreshes end. `close` then waits for the loads, refreshes and
     /// writes in progress (callers do not wait for the remote writes of their loads), carries out pending
     /// evictions, and frees the memory tier's entries. If the remote tier is unreachable, it tries again. All
     /// of this takes at most 5 seconds plus the timeout of the last operation. A load that has not ended by
@@ -50,6 +50,7 @@ impl Cache {
         let engine = &self.engine;
         engine.switch().close();
         engine.unsubscribe();
+        engine.refresher().clear();
         let until = engine.clock().now().after(PATIENCE);
         while engine.fills() > 0 && engine.clock().now() < until {
             engine.clock().pause(PAUSE).await;

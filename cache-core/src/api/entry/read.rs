@@ -2,10 +2,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{CacheEntry, Fits};
 use crate::base::{Cached, Error, KnownResult, PLAIN, PolicyRef, no_active_scope, warn_once};
-use crate::call::{Once, Owned, Previous, Rules, Work, reading};
+use crate::call::{Once, Owned, Previous, Repeating, Rules, Work, reading};
 use crate::engine::{Mode, Trace, is_unscoped};
 use crate::tags::Declared;
 
@@ -88,6 +89,41 @@ impl<P> CacheEntry<'_, P> {
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
         self.read(Owned(load)).await.value
+    }
+
+    /// Returns the value, or loads it, like [`or_refresh`](Self::or_refresh), and loads it again in the background every
+    /// `interval` while the key is in use. See [`Policy::refresh_every`](crate::Policy::refresh_every), which it sets.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// let load = || async { Ok::<_, Error>(1.08_f64) };
+    /// let rates = cache.entry("rates").ttl("5m");
+    /// assert_eq!(rates.or_refresh_every(Duration::from_secs(30), load).await?, 1.08);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`or_load`](Self::or_load).
+    pub async fn or_refresh_every<T, E, F, Fut>(
+        mut self,
+        interval: Duration,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: Fits<P>,
+        E: 'static,
+        F: Fn() -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.policy = Some(self.policy.unwrap_or(PLAIN).refresh_every(interval));
+        let again = |load: &F| load.clone();
+        self.read(Repeating { args: load, load: |load: F| load(), again }).await.value
     }
 
     /// Returns the value, or loads it, like [`or_load`](Self::or_load), with the previous value: one that is not fresh any more

@@ -1,11 +1,13 @@
-//! Warming: many calls, of which a bounded number is in progress at a time.
+//! Warming, and reloads: many calls, of which a bounded number is in progress at a time.
 
 mod one;
 mod progress;
+mod reload;
 mod report;
 mod several;
 
 pub use progress::WarmProgress;
+pub use reload::Reload;
 pub use report::WarmReport;
 pub use several::Warmup;
 

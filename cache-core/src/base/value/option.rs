@@ -138,7 +138,7 @@ pub fn keeps_errors<S: KeepsErrors>(_: S) {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has to be `Clone`: a load that continues in the background needs its own arguments",
     label = "borrowed, and the load may outlive its caller",
-    note = "derive `Clone`, put it in an `Arc`, or remove what leaves loads to the background (`stale`, `early_refresh`, \
+    note = "derive `Clone`, put it in an `Arc`, or remove what leaves loads to the background (`stale`, `early_refresh`, `refresh_every`, \
             `soft_timeout`, `hard_timeout`)"
 )]
 pub trait Detach<Owned> {

@@ -25,6 +25,7 @@ impl Policy {
         self.is_one_for_all(function, errors);
         self.has_two_tiers(function, local, blocking, errors);
         self.counts_from_a_ttl(errors);
+        self.refreshes_before_the_end(errors);
         self.has_an_old_value_to_serve(errors);
         self.soft_is_below_hard(errors);
         self.can_go_on_in_the_background(function, errors);
@@ -117,6 +118,17 @@ impl Policy {
             if let Some(name) = name {
                 errors.at(name.span(), format!("`{name}` needs {fix}: it says {says}"));
             }
+        }
+    }
+
+    /// Records a `refresh_every` that comes after the end of the value.
+    fn refreshes_before_the_end(&self, errors: &mut Errors) {
+        if let (Some(every), Some(ttl)) = (&self.refresh_every, &self.ttl)
+            && let (Some(interval), Some(ttl)) = (known(every), known(ttl))
+            && interval >= ttl
+        {
+            let message = "`refresh_every` must be shorter than `ttl`: a value that has expired is not refreshed, and its next caller waits";
+            errors.at(every.name.span(), message);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Generates the policy as a constant expression.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use syn::spanned::Spanned as _;
 
@@ -38,7 +40,15 @@ impl Policy {
                 _ => policy,
             };
         };
-        let possible = mixed!(#private::possible(__LARDER_POLICY #setters #computed #more));
+        let once = match self.repeats() {
+            Some(_) => mixed!(__LARDER_POLICY #setters),
+            // Its loads cannot be repeated.
+            None => {
+                let once = shown_at(base.span(), &mixed!(#private::loads_once));
+                mixed!(#once(__LARDER_POLICY #setters))
+            }
+        };
+        let possible = mixed!(#private::possible(#once #computed #more));
         shown_at(base.span(), &possible)
     }
 
@@ -61,6 +71,7 @@ impl Policy {
     fn setters(&self, root: &Root) -> TokenStream {
         let time = |(name, given): (&'static str, &Option<Given<Time>>)| {
             Some(match given.as_ref()?.value.as_ref()? {
+                Time::For(Duration::ZERO) if name == "refresh_every" => mixed!(.refresh_never()),
                 Time::For(time) => setter(name, &duration::emit(*time)),
                 Time::Never => mixed!(.no_expiry()),
                 Time::Default => mixed!(.default_ttl()),

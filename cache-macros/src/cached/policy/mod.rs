@@ -80,6 +80,7 @@ pub(crate) struct Policy {
     stale_if_error: Option<Given<Time>>,
     throttle: Option<Given<Time>>,
     early_refresh: Option<Given<f64>>,
+    pub(crate) refresh_every: Option<Given<Time>>,
     soft_timeout: Option<Given<Time>>,
     pub(crate) hard_timeout: Option<Given<Time>>,
     pub(crate) none_ttl: Option<Given<Time>>,
@@ -105,6 +106,7 @@ impl Policy {
             stale: span("stale", window),
             stale_if_error: span("stale_if_error", window),
             throttle: span("throttle", Zero::Refused("the usual second")),
+            refresh_every: span("refresh_every", window),
             soft_timeout: span("soft_timeout", none),
             hard_timeout: span("hard_timeout", none),
             none_ttl: span("none_ttl", Zero::Allowed),
@@ -172,13 +174,14 @@ impl Policy {
     }
 
     /// The times, except `ttl`.
-    fn times(&self) -> [(&'static str, &Option<Given<Time>>); 10] {
+    fn times(&self) -> [(&'static str, &Option<Given<Time>>); 11] {
         [
             ("tti", &self.tti),
             ("memory_ttl", &self.memory_ttl),
             ("stale", &self.stale),
             ("stale_if_error", &self.stale_if_error),
             ("throttle", &self.throttle),
+            ("refresh_every", &self.refresh_every),
             ("soft_timeout", &self.soft_timeout),
             ("hard_timeout", &self.hard_timeout),
             ("none_ttl", &self.none_ttl),
@@ -198,9 +201,14 @@ impl Policy {
             .filter(|_| self.on_error.as_ref().and_then(|given| given.value) == Some("Fail"))
     }
 
+    /// `refresh_every`, if the load is repeated.
+    pub(crate) fn repeats(&self) -> Option<&Ident> {
+        asked(&self.refresh_every)
+    }
+
     /// The options that need a load that can go on in the background.
     fn background(&self) -> Vec<&Ident> {
-        let spans = [&self.stale, &self.soft_timeout, &self.hard_timeout];
+        let spans = [&self.stale, &self.refresh_every, &self.soft_timeout, &self.hard_timeout];
         spans.into_iter().filter_map(asked).chain(asked(&self.early_refresh)).collect()
     }
 }
