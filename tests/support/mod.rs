@@ -159,9 +159,10 @@ impl Drop for Server {
 const NEEDED: &str = "redis-server and redis-cli are needed: run ./scripts/test.sh, or \
                       `apt install redis-server` (with redis-tools)";
 
-/// `LARDER_REDIS_SERVER` names another program that speaks Redis's protocol, such as `valkey-server`.
+/// `TEST_REDIS_SERVER` names another program that speaks Redis's protocol, such as `valkey-server`. (A variable that begins with
+/// `LARDER_` would be a mistake in the configuration that some tests read.)
 pub fn redis_server() -> String {
-    std::env::var("LARDER_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+    std::env::var("TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
 fn spawn(port: u16, args: &[String], dir: &PathBuf) -> Child {

@@ -284,6 +284,10 @@ impl RedisBuilder {
             ("operation_timeout", Some(self.operation_timeout)),
             ("connect_timeout", Some(self.connect_timeout)),
             ("bus_heartbeat", Some(self.bus_heartbeat)),
+            (
+                "health_check_interval",
+                Some(self.health_check_interval).filter(|interval| !interval.is_zero()),
+            ),
             ("user_timeout", self.user_timeout),
         ] {
             if let Some(time) = time.filter(|time| *time < Duration::from_millis(1)) {

@@ -178,8 +178,11 @@ mod tests {
         let builder = RedisBuilder::of_url("redis://localhost");
         let message = builder.clone().operation_timeout(zero).build_lazy().unwrap_err().to_string();
         assert!(message.contains("operation_timeout"), "{message}");
-        let message = builder.connect_timeout(zero).build_lazy().unwrap_err().to_string();
+        let message = builder.clone().connect_timeout(zero).build_lazy().unwrap_err().to_string();
         assert!(message.contains("connect_timeout"), "{message}");
+        let instant = builder.health_check_interval(Duration::from_nanos(1));
+        let message = instant.build_lazy().unwrap_err().to_string();
+        assert!(message.contains("health_check_interval"), "{message}");
     }
 
     #[test]
@@ -191,11 +194,16 @@ mod tests {
     #[test]
     fn a_url_has_options() {
         let url = "redis://h/1?operation_timeout=200ms&connect_timeout=2s&connections=4\
-                   &half_open_after=5&keepalive=1m&user_timeout=9s";
+                   &half_open_after=5&keepalive=1m&user_timeout=9s&retry_attempts=0\
+                   &health_check_interval=3s";
         let Config { limits, target, .. } = config(url);
         assert_eq!(limits.operation_timeout, Duration::from_millis(200));
         assert_eq!(limits.connect_timeout, Duration::from_secs(2));
         assert_eq!((limits.connections, limits.half_open_after), (4, 5));
+        assert_eq!(limits.health_check_interval, Duration::from_secs(3));
+        assert_eq!(limits.retry_attempts, 0);
+        let none = config("redis://h?health_check_interval=0s").limits.health_check_interval;
+        assert_eq!(none, Duration::ZERO, "no checks");
         let Target::Server(info) = target else { panic!("one server") };
         assert!(info.tcp_settings().nodelay() && info.tcp_settings().keepalive().is_some());
         #[cfg(target_os = "linux")]
