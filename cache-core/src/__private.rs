@@ -30,6 +30,8 @@ pub use crate::key::{Field, KeyBuf, KeyPart, Part, Place, PushDisplay, PushExact
 pub use crate::tags::Tags;
 pub use crate::tags::event_tag;
 
+pub mod options;
+
 /// Not used by expansions: compiler messages name these, and need a path through `larder`, or they would name
 /// another crate.
 mod named {

@@ -7,11 +7,12 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprArray, ImplItem, Item, Meta, Signature, Token, TraitItem};
 
 use crate::cached::Flavor;
+use crate::crate_path::Root;
 use crate::errors::{Errors, list};
-use crate::fallback;
 use crate::mixed::mixed;
 use crate::options::{self, Part, unknown};
 use crate::returns::Returns;
+use crate::{fallback, ide};
 
 /// The options of one function. No other one can have the same.
 const OF_ONE: [&str; 7] = ["key", "key_with", "op", "skip", "skip_all", "each", "call"];
@@ -55,7 +56,17 @@ const OF_KEY: [&str; 4] = ["key_prefix", "version", "model", "local"];
 
 /// Expands the attribute.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    try_expand(args, item.clone()).unwrap_or_else(|error| fallback::keep(&error, item))
+    let documented = documented(args.clone());
+    let expanded =
+        try_expand(args, item.clone()).unwrap_or_else(|error| fallback::keep(&error, item));
+    mixed!(#documented #expanded)
+}
+
+/// See [`ide::documented`].
+fn documented(args: TokenStream) -> TokenStream {
+    let names: Vec<Ident> =
+        options::parts(args).into_iter().flatten().filter_map(|part| part.name).collect();
+    ide::documented_beside(&Root::found().private, "cached", &names)
 }
 
 fn try_expand(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
@@ -141,6 +152,9 @@ impl Defaults {
                 continue;
             };
             let text = name.to_string();
+            if ide::is_completed(name) {
+                continue;
+            }
             if OF_ONE.contains(&text.as_str()) {
                 let message = format!(
                     "`{name}` belongs to one function: give it in the function's attribute"
@@ -188,7 +202,7 @@ impl Defaults {
         };
         for default in &self.0 {
             let Some(name) = default.name.as_ref().map(ToString::to_string) else { continue };
-            if !kind.takes(&name) {
+            if !kind.takes(&name) && !default.name.as_ref().is_some_and(ide::is_completed) {
                 continue;
             }
             if name == "tags"

@@ -8,13 +8,15 @@ use syn::{Expr, Path};
 use crate::errors::Errors;
 use crate::options::Options;
 
-/// The path to the facade, and the path to its private part.
+/// The path to the facade, the path to its private part, and what connects the options with their documentation.
 #[derive(Clone)]
 pub(crate) struct Root {
     /// `::larder`
     pub(crate) larder: TokenStream,
     /// `::larder::__private`
     pub(crate) private: TokenStream,
+    /// See [`Options::documented`].
+    pub(crate) documented: TokenStream,
 }
 
 impl Root {
@@ -24,7 +26,8 @@ impl Root {
             Some((_, expr)) => given(&expr, errors).unwrap_or_else(found),
             None => found(),
         };
-        Self::new(larder)
+        let root = Self::new(larder);
+        Self { documented: options.documented(&root.private), ..root }
     }
 
     /// Reads the user's Cargo.toml.
@@ -34,7 +37,7 @@ impl Root {
 
     fn new(larder: TokenStream) -> Self {
         let private = quote!(#larder::__private);
-        Self { larder, private }
+        Self { larder, private, documented: TokenStream::new() }
     }
 }
 

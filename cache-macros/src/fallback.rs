@@ -3,14 +3,38 @@
 //!
 //! Since the item is kept, one mistake gives one message, and uses of the function give no others.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Item, ItemFn};
+
+use crate::crate_path::Root;
+use crate::ide;
 
 /// The errors, followed by `item`.
 pub(crate) fn keep(error: &syn::Error, item: TokenStream) -> TokenStream {
     let errors = error.to_compile_error();
-    quote! { #errors #item }
+    // rust-analyzer relates a token to the first one in the expansion, and an error has tokens at each mistake.
+    match ide::is_asking() {
+        true => quote! { #item #errors },
+        false => quote! { #errors #item },
+    }
+}
+
+/// The function, with the documentation of its attribute's options in its body.
+pub(crate) fn documented(item: TokenStream, root: &Root) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    let documented = &root.documented;
+    if let Some(TokenTree::Group(body)) = tokens.last_mut()
+        && body.delimiter() == Delimiter::Brace
+        && !documented.is_empty()
+    {
+        let (inside, span) = (body.stream(), body.span());
+        *body = Group::new(Delimiter::Brace, quote!(#documented #inside));
+        body.set_span(span);
+    }
+    let item: TokenStream = tokens.into_iter().collect();
+    // The attributes of a valid expansion: rust-analyzer completes a name only if both look alike up to the name.
+    if documented.is_empty() { item } else { quote!(#[allow(clippy::must_use_candidate)] #item) }
 }
 
 /// Parses the function that has the attribute `name`.

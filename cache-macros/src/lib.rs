@@ -20,6 +20,7 @@ mod entries;
 mod errors;
 mod fallback;
 mod foreign;
+mod ide;
 mod kept;
 mod mixed;
 mod mutator;

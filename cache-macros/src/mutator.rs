@@ -22,7 +22,7 @@ pub(crate) fn check(name: &str, function: &Function, errors: &mut Errors) {
 }
 
 /// The function with the body `inside`.
-pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
+pub(crate) fn wrap(function: &Function, root: &Root, inside: &TokenStream) -> TokenStream {
     let Function { attrs, vis, sig, .. } = function;
     let inside = match function.returns {
         Returns::Value | Returns::Async => inside.clone(),
@@ -30,7 +30,8 @@ pub(crate) fn wrap(function: &Function, inside: &TokenStream) -> TokenStream {
         Returns::Boxed(_) => mixed!(::std::boxed::Box::pin(async move { #inside })),
     };
     let uses = function.uses(|_| true);
-    let block = function.block_of(&mixed!(#uses #inside));
+    let documented = &root.documented;
+    let block = function.block_of(&mixed!(#documented #uses #inside));
     mixed! {
         #(#attrs)*
         #[allow(clippy::must_use_candidate)]

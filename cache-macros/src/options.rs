@@ -12,7 +12,7 @@ use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::{Expr, Ident, Lit, Token, Type, token};
 
 use crate::errors::{Errors, did_you_mean, list};
-use crate::foreign;
+use crate::{foreign, ide};
 
 /// The options that an attribute accepts.
 pub(crate) struct Grammar {
@@ -20,6 +20,8 @@ pub(crate) struct Grammar {
     pub(crate) known: &'static [&'static str],
     /// Whether the attribute also accepts expressions (targets).
     pub(crate) targets: bool,
+    /// The module of `__private::options` that documents them.
+    pub(crate) docs: &'static str,
 }
 
 struct Opt {
@@ -47,6 +49,9 @@ const OF_TYPE: &str = "codec";
 #[derive(Default)]
 pub(crate) struct Options {
     given: Vec<Opt>,
+    /// The names as they are written, and where the documentation of the options is.
+    written: Vec<Ident>,
+    docs: &'static str,
     /// The expressions, in order.
     pub(crate) targets: Vec<Expr>,
 }
@@ -54,7 +59,7 @@ pub(crate) struct Options {
 impl Options {
     /// Parses `tokens`.
     pub(crate) fn parse(tokens: TokenStream, grammar: &Grammar, errors: &mut Errors) -> Self {
-        let mut options = Self::default();
+        let mut options = Self { docs: grammar.docs, ..Self::default() };
         let parser = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 if let Err(error) = options.item(input, grammar, errors) {
@@ -87,6 +92,10 @@ impl Options {
             return Err(input.error(no_name(input, grammar)));
         }
         let name = input.call(Ident::parse_any)?;
+        self.written.push(name.clone());
+        if ide::is_completed(&name) {
+            return skip_to_comma(input);
+        }
         let value = match OF_TYPES.iter().find(|of_types| name == **of_types) {
             Some(option) => Value::Types(types(option, input)?),
             None if name == OF_TYPE => Value::Types(vec![one_type(&name, input)?]),
@@ -105,6 +114,11 @@ impl Options {
             true => errors.at(name.span(), format!("`{name}` is given twice: keep one")),
             false => self.given.push(opt),
         }
+    }
+
+    /// See [`ide::documented`].
+    pub(crate) fn documented(&self, private: &TokenStream) -> TokenStream {
+        ide::documented(private, self.docs, &self.written)
     }
 
     fn take(&mut self, name: &str) -> Option<Opt> {

@@ -10,12 +10,13 @@ use crate::options::{Grammar, Options};
 use crate::outcome::Outcome;
 use crate::subject::Subject;
 
-const GRAMMAR: Grammar = Grammar {
+pub(crate) const GRAMMAR: Grammar = Grammar {
     known: &[
         "key", "keys", "pattern", "tags", "model", "op", "events", "all", "soft", "before", "on",
         "when", "cache", "tenant", "crate",
     ],
     targets: true,
+    docs: "cache_evict",
 };
 
 /// The options of the attribute.

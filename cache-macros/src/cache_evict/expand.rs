@@ -38,7 +38,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         #softened
         #rest
     };
-    wrap(&model.function, &inside)
+    wrap(&model.function, &model.root, &inside)
 }
 
 fn before(model: &Model) -> TokenStream {

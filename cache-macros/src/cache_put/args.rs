@@ -9,8 +9,11 @@ use crate::errors::Errors;
 use crate::options::{Grammar, Options};
 use crate::outcome::Outcome;
 
-const GRAMMAR: Grammar =
-    Grammar { known: &["value", "on", "when", "tenant", "crate"], targets: true };
+pub(crate) const GRAMMAR: Grammar = Grammar {
+    known: &["value", "on", "when", "tenant", "crate"],
+    targets: true,
+    docs: "cache_put",
+};
 
 /// The options of the attribute.
 pub(crate) struct Args {

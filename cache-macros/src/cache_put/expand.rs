@@ -26,7 +26,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         #tenant
         #inside
     };
-    wrap(&model.function, &inside)
+    wrap(&model.function, &model.root, &inside)
 }
 
 fn early(model: &Model) -> TokenStream {

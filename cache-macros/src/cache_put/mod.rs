@@ -10,12 +10,17 @@ use crate::errors::Errors;
 use crate::signature::Function;
 use crate::{fallback, mutator};
 use args::Args;
+#[cfg(test)]
+pub(crate) use args::GRAMMAR;
 
 const NAME: &str = "cache_put";
 
 /// Expands the attribute.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    try_expand(args, item.clone()).unwrap_or_else(|error| fallback::keep(&error, item))
+    try_expand(args.clone(), item.clone()).unwrap_or_else(|error| {
+        let root = Args::parse(args, &mut Errors::default()).root;
+        fallback::keep(&error, fallback::documented(item, &root))
+    })
 }
 
 fn try_expand(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {

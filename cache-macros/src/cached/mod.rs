@@ -117,7 +117,7 @@ impl Flavor {
             Flavor::Function => &KNOWN,
             Flavor::Property => &OF_PROPERTY,
         };
-        Grammar { known, targets: false }
+        Grammar { known, targets: false, docs: "cached" }
     }
 }
 

@@ -35,7 +35,9 @@ pub(crate) fn site(model: &Model) -> TokenStream {
     let of_calls = model.tags.iter().filter(|tag| of_call(model, tag));
     let patterns: Vec<_> = of_calls.filter_map(Template::pattern).collect();
     let patterns = (!patterns.is_empty()).then(|| mixed!(.tag_patterns(&[#(#patterns),*])));
+    let documented = &model.root.documented;
     mixed! {
+        #documented
         #items
         static __LARDER_SITE: #private::Site = #private::Site::new(
             ::core::concat!(::core::module_path!(), #path),
