@@ -133,7 +133,7 @@ mutant fence-eviction-removes $fence 's/\(Self::Leaves\(_\) \| Self::Becomes\(\.
 mutant fence-pattern-kills $fence 's/fence\.end\(reach\);\s+killed\.push/let _ = reach;\n                killed.push/'
 mutant fence-pattern-removes $evict 's/!matched\n/true\n/'
 mutant fence-takeover-outlives $flight 's/ticket\.outlive_others\(\);//'
-mutant fence-put-outlives $fence 's/self\.fill_then\(memory, entry, \|\| self\.move_on\(\)\)/self.fill_then(memory, entry, || {})/'
+mutant fence-put-outlives $fence 's/self\.fill_then\(here\.into\(\), entry, \|\| self\.move_on\(\)\)/self.fill_then(here.into(), entry, || {})/'
 mutant fence-replacing-outlives $fence 's/if replaces \{\s+self\.ticket\.outlive_others\(\);\s+\}/let _ = replaces;/'
 mutant fence-write-asks-whether-alive $fence 's/if !self\.ticket\.is_alive\(\) \{\s+return None;\s+\}//'
 mutant fence-eviction-waits-for-writes $remote/evict.rs 's/let _ = self\.clock\.timeout_at\(until, writer\.settled\(\)\)\.await;/let _ = (\&until, writer);/'
@@ -346,7 +346,7 @@ suite_of behavior peeks
 mutant look-of-memory $peek 's/if trace == Trace::Nothing \{/if trace == Trace::Nothing \&\& false {/'
 mutant look-of-the-remote-tier $peek 's/Ok\(found\) if trace == Trace::Nothing/Ok(found) if trace == Trace::Nothing \&\& false/'
 mutant look-in-an-outage $peek 's/Err\(error\) if trace == Trace::Nothing/Err(error) if trace == Trace::Nothing \&\& false/'
-mutant look-at-a-life-in-an-outage $peek 's/\.peek_unverified\(id, request\.declared\(\)\)\s+\.and_then/.unverified(id, request.declared()).and_then/'
+mutant look-at-a-life-in-an-outage $peek 's/(memory\s+\.and_then\(\|_\| self\.)peek_unverified(\(id, request\.declared\(\)\)\)\s+\.and_then\(of\))/$1unverified$2/'
 # Backends without a bus.
 suite_of behavior without_a_bus
 mutant no-bus-is-told $remote/mod.rs 's/if error\.kind\(\) == BackendErrorKind::Unsupported && !self/if false \&\& error.kind() == BackendErrorKind::Unsupported \&\& !self/'
@@ -394,6 +394,13 @@ mutant redis-replacement-is-sent-once $redis/backend.rs 's/ask\("replace", OnBre
 mutant redis-commit-needs-its-lease $redis/scripts.rs 's/if holder\(lease\) ~= token then return text\(key\) == value and 1 or 0 end/local _ = holder/'
 mutant redis-repeats-what-was-lost-only $redis/connection/retries.rs 's/self\.lost && self\.left > 0/self.left > 0/'
 mutant redis-repeats-after-a-pause $redis/connection/retries.rs 's/Instant::now\(\) \+ before_retry\(self\.made\)/Instant::now()/'
+
+# Tiers that a call leaves out.
+mutant tiers-leave-no-older-value-here $core/engine/request.rs 's/Some\(memory\) => StoreHere::Leaves\(memory\),/Some(memory) => { let _ = StoreHere::Leaves(memory); StoreHere::Nothing }/'
+mutant tiers-leave-no-older-value-there $store 's/\.filter\(\|_\| request\.skips_remote\(self\)\)/.filter(|_| false \&\& request.skips_remote(self))/'
+mutant tiers-have-their-own-loads $core/engine/request.rs 's/\| u8::from\(!self\.uses_memory\(\)\) << 1//'
+mutant tiers-read-only-put-evicts $core/engine/scope/gate.rs 's/(is known to be old\.\s+)return self\.invalidate\(Mutation::evict\(request\.key\.clone\(\)\)\)\.await\.map\(drop\);/$1return Ok(());/'
+mutant tiers-read-only-refresh-evicts $core/engine/read.rs 's/scope::evict_quietly\(&engine, &request\)\.await;/drop((engine, request));/'
 
 exit $failed
 

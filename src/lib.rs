@@ -4,13 +4,13 @@
 #[cfg(feature = "encryption")]
 pub use cache_core::EncryptionKeys;
 pub use cache_core::{
-    Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
+    Access, Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
     Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Function,
     FunctionEntries, Invalidation, Key, KeyBuilder, KeyParts, LocalCache, Memory, ModelCache,
     OnError, Pattern, Policies, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
-    Source, Stampede, TenantScope, TimedOut, Timestamp, Transaction, TransactionScope, UpdateMode,
-    Warmup, block_on, caches, clear_all, commit, default_cache, disable, enable, function,
-    is_enabled, transaction, warm, with_tenant, with_tenant_sync, without_cache,
+    Source, Stampede, TenantScope, Tiers, TimedOut, Timestamp, Transaction, TransactionScope,
+    UpdateMode, Warmup, block_on, caches, clear_all, commit, default_cache, disable, enable,
+    function, is_enabled, transaction, warm, with_tenant, with_tenant_sync, without_cache,
     without_cache_sync, without_tenant, without_tenant_sync,
 };
 pub use cache_macros::{
@@ -116,10 +116,10 @@ pub mod guide {
 #[cfg(feature = "config")]
 pub mod config {
     pub use cache_config::{
-        Algorithm, BreakerConfig, CacheConfig, Caches, Codec, CompressionConfig, Config,
+        Access, Algorithm, BreakerConfig, CacheConfig, Caches, Codec, CompressionConfig, Config,
         ConfigError, ConfigIssue, ConfigLoader, ConnectMode, EncryptionConfig, Eviction, Format,
         FromEnv, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig, ReloadReport, Secret,
-        Stampede, Ttl, install_from_env, install_from_file, install_from_section,
+        Stampede, Tiers, Ttl, install_from_env, install_from_file, install_from_section,
     };
 }
 

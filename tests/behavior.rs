@@ -147,6 +147,8 @@ mod test_kit_reach;
 mod test_kit_simulation;
 #[path = "behavior/three_tierings.rs"]
 mod three_tierings;
+#[path = "behavior/tiers.rs"]
+mod tiers;
 #[path = "behavior/time.rs"]
 mod time;
 #[path = "behavior/timeouts.rs"]

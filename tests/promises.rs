@@ -43,6 +43,8 @@ mod p2_scheduled;
 mod p2_soft_evictions;
 #[path = "promises/p2_stress.rs"]
 mod p2_stress;
+#[path = "promises/p2_tiers_left_out.rs"]
+mod p2_tiers_left_out;
 #[path = "promises/p3_generations.rs"]
 mod p3_generations;
 #[path = "promises/p3_strict_reads.rs"]

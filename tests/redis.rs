@@ -59,6 +59,8 @@ mod sentinel_failover;
 #[path = "redis/sentinel_silence.rs"]
 mod sentinel_silence;
 mod support;
+#[path = "redis/tiers.rs"]
+mod tiers;
 #[path = "redis/tracking.rs"]
 mod tracking;
 #[path = "support/trial.rs"]

@@ -125,6 +125,11 @@ section! {
         stampede: Stampede,
         /// What a read does if the cache fails. Default: bypass.
         on_error: OnError,
+        /// The tiers that functions read and fill; only for `functions`. Default: as the function's attribute says.
+        tiers: Tiers,
+        /// Whether functions read and store the cached value; only for `functions`. Default: as the function's attribute
+        /// says.
+        access: Access,
     }
 }
 
@@ -310,6 +315,30 @@ pub enum OnError {
     Fail,
 }
 
+/// The tiers that functions read and fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tiers {
+    /// Memory and the remote tier.
+    All,
+    /// The memory tier of this process.
+    Memory,
+    /// The remote tier.
+    Remote,
+}
+
+/// Whether functions read and store the cached value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// They do both.
+    ReadWrite,
+    /// They store nothing.
+    ReadOnly,
+    /// They load at each call.
+    WriteOnly,
+}
+
 macro_rules! choices {
     ($($Choice:ty),*) => { $(
         impl Kind for $Choice {
@@ -322,7 +351,7 @@ macro_rules! choices {
     )* };
 }
 
-choices!(Codec, Eviction, ConnectMode, Algorithm, Stampede, OnError);
+choices!(Codec, Eviction, ConnectMode, Algorithm, Stampede, OnError, Tiers, Access);
 
 impl CacheConfig {
     /// A named cache with the fields that it inherits from the default cache.

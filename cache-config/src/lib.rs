@@ -40,8 +40,9 @@ use cache_core::Cache;
 
 pub use caches::{Caches, ReloadReport};
 pub use fields::{
-    Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, ConnectMode, EncryptionConfig,
-    Eviction, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig, Stampede,
+    Access, Algorithm, BreakerConfig, CacheConfig, Codec, CompressionConfig, ConnectMode,
+    EncryptionConfig, Eviction, KeyConfig, MemoryConfig, OnError, PolicyConfig, RedisConfig,
+    Stampede, Tiers,
 };
 pub use files::Format;
 pub use layers::ConfigLoader;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cache_core::{Policies, Policy};
 
 use crate::check::Fault;
-use crate::fields::{CacheConfig, OnError, PolicyConfig, Stampede};
+use crate::fields::{Access, CacheConfig, OnError, PolicyConfig, Stampede, Tiers};
 use crate::units::Ttl;
 
 /// Makes the policies, and notes what is wrong with them.
@@ -49,9 +49,14 @@ fn checked(at: &str, config: &PolicyConfig, switches: bool, faults: &mut Vec<Fau
         let message = "only a function can be switched off here; write `enabled` beside `functions` for the whole cache";
         faults.push((format!("{at}.enabled"), message.to_owned()));
     }
-    if config.metrics.is_some() && !switches {
+    let of_functions = [
+        ("metrics", config.metrics.is_some()),
+        ("tiers", config.tiers.is_some()),
+        ("access", config.access.is_some()),
+    ];
+    for (field, _) in of_functions.into_iter().filter(|(_, given)| *given && !switches) {
         let message = "only functions have this setting; write it in `functions`";
-        faults.push((format!("{at}.metrics"), message.to_owned()));
+        faults.push((format!("{at}.{field}"), message.to_owned()));
     }
     if config.refresh_every.is_some() && !switches {
         let message = "is no default, because its loads need copies of the arguments: write it in `functions`, for functions whose attribute has it";
@@ -86,6 +91,20 @@ fn policy(config: &PolicyConfig) -> Policy {
         policy = policy.on_error(match on_error {
             OnError::Bypass => cache_core::OnError::Bypass,
             OnError::Fail => cache_core::OnError::Fail,
+        });
+    }
+    if let Some(tiers) = config.tiers {
+        policy = policy.tiers(match tiers {
+            Tiers::All => cache_core::Tiers::All,
+            Tiers::Memory => cache_core::Tiers::Memory,
+            Tiers::Remote => cache_core::Tiers::Remote,
+        });
+    }
+    if let Some(access) = config.access {
+        policy = policy.access(match access {
+            Access::ReadWrite => cache_core::Access::ReadWrite,
+            Access::ReadOnly => cache_core::Access::ReadOnly,
+            Access::WriteOnly => cache_core::Access::WriteOnly,
         });
     }
     policy

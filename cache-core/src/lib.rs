@@ -42,11 +42,11 @@ mod stats;
 mod tags;
 
 pub use crate::api::{
-    Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, EventHandler, Fits,
-    Function, FunctionEntries, FunctionStats, InFormat, Info, Invalidation, KeyCount, KeyStream,
-    LocalCache, MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard, Reload, RemoteInfo,
-    ScheduleGuard, ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress, WarmReport, Warmup,
-    clear_all, function, warm,
+    Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, ChoosesTiers,
+    EventHandler, Fits, Function, FunctionEntries, FunctionStats, InFormat, Info, Invalidation,
+    KeyCount, KeyStream, LocalCache, MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard,
+    Reload, RemoteInfo, ScheduleGuard, ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress,
+    WarmReport, Warmup, clear_all, function, warm,
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
@@ -54,9 +54,9 @@ pub use crate::backend::{
     RemoveOutcome, RevokePage, SERIES, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
 };
 pub use crate::base::{
-    BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry, IntoTtl,
-    OnError, Pattern, Policy, PolicyError, SharedError, Source, Stampede, TimedOut, Timestamp,
-    block_on,
+    Access, BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry,
+    IntoTtl, OnError, Pattern, Policy, PolicyError, SharedError, Source, Stampede, Tiers, TimedOut,
+    Timestamp, block_on,
 };
 pub use crate::call::{
     Batch, CachedFunction, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache,

@@ -18,7 +18,7 @@ use crate::{fallback, ide};
 const OF_ONE: [&str; 7] = ["key", "key_with", "op", "skip", "skip_all", "each", "call"];
 
 /// The options of a policy. A function with a policy of its own gets none of them.
-const OF_POLICY: [&str; 17] = [
+const OF_POLICY: [&str; 19] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -35,6 +35,8 @@ const OF_POLICY: [&str; 17] = [
     "stampede",
     "lease",
     "on_error",
+    "tiers",
+    "access",
     "policy",
 ];
 
@@ -49,7 +51,7 @@ const OF_ONE_KEY: [&str; 1] = ["refresh_every"];
 const OF_EXPIRY: [&str; 5] = ["stale", "stale_if_error", "throttle", "jitter", "early_refresh"];
 
 /// The options about a remote tier.
-const OF_REMOTE_TIER: [&str; 3] = ["memory_ttl", "on_error", "codec"];
+const OF_REMOTE_TIER: [&str; 4] = ["memory_ttl", "on_error", "tiers", "codec"];
 
 /// The options about a key, which a value in a cell does not have, and about the tiers of such a value.
 const OF_KEY: [&str; 4] = ["key_prefix", "version", "model", "local"];

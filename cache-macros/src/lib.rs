@@ -64,7 +64,7 @@ use proc_macro::TokenStream;
 ///
 /// A duration is `"250ms"`, `"90s"`, `"1h 30m"`, `"2d"`, an integer in seconds, or a constant expression of type
 /// `Duration` (`ttl = TTL`), which is validated at compile time like the others. Each option of
-/// the first two tables corresponds to a setter of `larder::Policy`, which documents it in more
+/// the first three tables corresponds to a setter of `larder::Policy`, which documents it in more
 /// detail. An invalid combination (a soft timeout above the hard one, a window without a `ttl`, a
 /// duration of zero) does not compile.
 ///
@@ -96,6 +96,13 @@ use proc_macro::TokenStream;
 /// | `stampede = "fleet"` | `"fleet"` | where one load for each key applies: in all processes that share a remote tier, in one `"process"`, or nowhere (`"off"`) |
 /// | `lease = "30s"` | `"10s"` | after this time a load counts as hung, and one of the waiters takes over |
 /// | `on_error = "fail"` ʳ | `"bypass"` | what happens if the cache fails (the remote tier is unreachable, or the cache that `cache` names is not installed). `"bypass"`: the function loads, and the caller notices nothing. `"fail"`: nothing is loaded, and the caller gets an error, which must be `From<larder::Error>`. Entries in memory are served all the same, and so is an old value within `stale_if_error` |
+///
+/// Tiers:
+///
+/// | option | default | meaning |
+/// | --- | --- | --- |
+/// | `tiers = "remote"` ʳ | `"all"` | the tiers that are read and filled: memory and the remote one, `"memory"` only, or `"remote"` only. A put and a refresh remove the older value from a tier that is left out, and evictions reach every tier. `Call::tiers` sets it for one call. (`local` is stronger than `"memory"`: a call cannot change it, so the value needs no serde) |
+/// | `access = "read_only"` | `"read_write"` | `"read_only"`: answers from the cache, and stores nothing. `"write_only"`: loads at each call, and stores. `Call::access` sets it for one call |
 ///
 /// ᵇ For async functions only, because the load may go on in the background. Borrowed arguments are
 /// cloned for such a load: `&T` needs `T: Clone` (`&str`, `&[T]` and `&Path` are supported), also
@@ -880,7 +887,8 @@ pub fn cache_evict(args: TokenStream, item: TokenStream) -> TokenStream {
 ///   prefix included.)
 ///
 /// An option that a method cannot have is left out: those of a policy if the attribute names a `policy`; loads in the background
-/// (`stale`, `early_refresh`, `refresh_every`, timeouts) for a sync method; `memory_ttl` and `on_error` where there is no remote tier; and those
+/// (`stale`, `early_refresh`, `refresh_every`, timeouts) for a sync method; `memory_ttl`, `on_error` and `tiers` where there is no remote
+/// tier; and those
 /// about keys if the value is in a `cell`. An expression such as `self.cache` needs a `self` in each method.
 #[proc_macro_attribute]
 pub fn cached_impl(args: TokenStream, item: TokenStream) -> TokenStream {

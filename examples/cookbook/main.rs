@@ -37,7 +37,7 @@ macro_rules! recipes {
 recipes! {
     cached {
         ttl ttl_with tti memory_ttl jitter none_ttl err_ttl err_ttl_with
-        stale stale_if_error stale_if throttle early_refresh refresh_every soft_timeout hard_timeout stampede lease on_error
+        stale stale_if_error stale_if throttle early_refresh refresh_every soft_timeout hard_timeout stampede lease on_error tiers access
         cache_if unless skip_if previous
         policy key key_with key_prefix version model op skip skip_all tags invalidate_on cache tenant local blocking codec metrics call each
         crate_path
@@ -45,7 +45,7 @@ recipes! {
     cached_property { key key_with cell }
     cache_evict { calls key keys pattern tags model op events all before soft on when cache tenant crate_path }
     cache_put { call on value when tenant crate_path }
-    call { refresh bypass accept_stale peek put evict mark_stale ttl key cache tenant traced inspect }
+    call { refresh bypass accept_stale peek put evict mark_stale ttl tiers access key cache tenant traced inspect }
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -36,6 +36,8 @@ fn full() -> CacheConfig {
             enabled: None,
             metrics: None,
             refresh_every: None,
+            tiers: None,
+            access: None,
             ttl: Some(Ttl::Never),
             tti: second,
             memory_ttl: second,

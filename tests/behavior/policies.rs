@@ -255,7 +255,6 @@ async fn a_function_without_metrics_is_not_counted_but_cached() {
 fn what_belongs_to_the_function_is_refused() {
     let refused = [
         Policy::new().tags(&["a"]),
-        Policy::new().local(),
         ttl(1).early_refresh(1.0),
         Policy::new().ttl(Duration::ZERO),
         ttl(5).stale(minutes(1)).soft_timeout(minutes(2)).hard_timeout(minutes(1)),

@@ -53,7 +53,7 @@ impl Terms {
             one_load_per_node: weather.loads_succeed() && weather.forgettings == 0,
             leases_hold: weather.leases_hold(),
             fenced: weather.leases,
-            puts_hold: weather.leases_hold() && weather.cancellations + weather.bus_losses == 0,
+            puts_hold: weather.puts_hold(),
             lives: rules.iter().map(|rules| rules.life).collect(),
             local: rules.iter().map(|rules| rules.local).collect(),
         }

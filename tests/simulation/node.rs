@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Policy, TimedOut, cached};
+use larder::{Cache, Policy, Tiers, TimedOut, cached};
 
 use super::chance::Chance;
 use super::history::{Event, History, How, Key, Node as Number, Outcome, What};
@@ -127,6 +127,8 @@ pub(crate) struct Node {
     pub(crate) origin: Arc<Origin>,
     pub(crate) history: Arc<History>,
     pub(crate) rules: Vec<Rules>,
+    /// Whether operations may leave a tier out: reads of another tier do not find what they put.
+    pub(crate) any_tiers: bool,
     pub(crate) operations: Arc<AtomicU64>,
 }
 
@@ -160,6 +162,16 @@ fn found(read: Result<Option<Value>, larder::Error>) -> Outcome {
 impl Node {
     fn next(&self) -> u64 {
         self.operations.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The tiers of an operation. A value of a key that is local must not be where other nodes find it.
+    fn tiers(&self, key: Key, operation: u64) -> Tiers {
+        match operation % 7 {
+            _ if self.rules[key as usize].local => Tiers::Memory,
+            0 if self.any_tiers => Tiers::Memory,
+            1 if self.any_tiers => Tiers::Remote,
+            _ => Tiers::All,
+        }
     }
 
     fn read(&self, key: Key, how: How) -> (u64, Ending<'_>) {
@@ -203,8 +215,11 @@ impl Node {
     }
 
     pub(crate) async fn peek(&self, key: Key) {
-        let (_, mut ending) = self.read(key, How::Peek);
-        ending.outcome = found(self.cache.get::<Value>(name(key)).await);
+        let (read, mut ending) = self.read(key, How::Peek);
+        ending.outcome = found(match self.tiers(key, read) {
+            Tiers::All => self.cache.get::<Value>(name(key)).await,
+            tiers => self.cache.entry(name(key)).tiers(tiers).get().await,
+        });
     }
 
     pub(crate) async fn peek_stale(&self, key: Key) {
@@ -263,7 +278,8 @@ impl Node {
         let done = match (what, value) {
             (What::Put(key, _), Some(value)) => {
                 let policy = self.rules[key as usize].policy;
-                self.cache.entry(name(key)).policy(policy).insert(value).await
+                let tiers = self.tiers(key, self.next());
+                self.cache.entry(name(key)).policy(policy).tiers(tiers).insert(value).await
             }
             (What::Key(key) | What::Put(key, _), _) => self.cache.remove(name(key)).await.map(drop),
             (What::Stale(key), _) => self.cache.mark_stale(name(key)).await.map(drop),

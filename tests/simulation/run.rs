@@ -90,6 +90,7 @@ async fn live(chance: Arc<Chance>, weather: Weather, rules: Vec<Rules>, history:
             origin: Arc::clone(&origin),
             history: Arc::clone(&history),
             rules: rules.clone(),
+            any_tiers: !weather.puts_hold(),
             operations: Arc::clone(&operations),
         }));
         sleep(chance.millis(0..50)).await;

@@ -85,6 +85,11 @@ impl Weather {
             && self.forgettings + self.load_hangs + self.load_failures == 0
     }
 
+    /// Whether nothing prevents a put from taking effect, and reads from finding it.
+    pub(crate) fn puts_hold(&self) -> bool {
+        self.leases_hold() && self.cancellations + self.bus_losses == 0
+    }
+
     /// Whether no failed load can make its waiters retry side by side.
     pub(crate) fn loads_succeed(&self) -> bool {
         self.load_failures == 0

@@ -54,6 +54,10 @@ options! {
         lease;
         /// If the cache fails: `"bypass"` (the default) loads, `"fail"` returns an error, which must be `From<larder::Error>`.
         on_error;
+        /// The tiers that are read and filled: `tiers = "all"` (the default), `"memory"` or `"remote"`.
+        tiers;
+        /// `access = "read_only"` answers from the cache and stores nothing; `"write_only"` loads at each call, and stores. Default: `"read_write"`.
+        access;
         /// Stores a value only if this is true: `cache_if = |user| user.active`.
         cache_if;
         /// Does not store a value if this is true: `unless = Vec::is_empty`.

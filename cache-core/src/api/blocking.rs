@@ -3,9 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::entry::{AllTiers, CacheEntry, Fits, InFormat, MemoryOnly, TracedEntry};
+use super::entry::{AllTiers, CacheEntry, ChoosesTiers, Fits, InFormat, MemoryOnly, TracedEntry};
 use super::local::LocalCache;
-use crate::base::{Cached, Error, IntoTtl, Pattern, Policy, block_on, outside};
+use crate::base::{Access, Cached, Error, IntoTtl, Pattern, Policy, Tiers, block_on, outside};
 use crate::engine::Cache;
 use crate::key::KeyBuf;
 
@@ -160,6 +160,13 @@ impl<'c> BlockingEntry<'c> {
     }
 }
 
+impl<P: ChoosesTiers> BlockingEntry<'_, P> {
+    /// See [`CacheEntry::tiers`].
+    pub fn tiers(self, tiers: Tiers) -> Self {
+        Self(self.0.tiers(tiers))
+    }
+}
+
 impl<'c, P> BlockingEntry<'c, P> {
     /// See [`CacheEntry::ttl`].
     pub fn ttl(self, ttl: impl IntoTtl) -> Self {
@@ -189,6 +196,11 @@ impl<'c, P> BlockingEntry<'c, P> {
     /// See [`CacheEntry::accept_stale`].
     pub fn accept_stale(self) -> Self {
         Self(self.0.accept_stale())
+    }
+
+    /// See [`CacheEntry::access`].
+    pub fn access(self, access: Access) -> Self {
+        Self(self.0.access(access))
     }
 
     /// See [`CacheEntry::stale_if`].

@@ -32,7 +32,9 @@ mod warm;
 
 pub use blocking::{BlockingCache, BlockingEntry};
 pub use cache::{Info, KeyCount, KeyStream, MemoryInfo, RemoteInfo, clear_all};
-pub use entry::{AllTiers, CacheEntry, Fits, InFormat, MemoryOnly, TracedEntry, encoded_by};
+pub use entry::{
+    AllTiers, CacheEntry, ChoosesTiers, Fits, InFormat, MemoryOnly, TracedEntry, encoded_by,
+};
 pub use function::{Function, FunctionEntries, Leads, function, leads};
 pub use invalidation::{
     EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough, put_value, tenant_of,

@@ -44,7 +44,11 @@ pub struct Policy {
     pub(crate) stampede: Stampede,
     pub(crate) on_error: OnError,
     pub(crate) tags: &'static [&'static str],
-    pub(crate) local: bool,
+    pub(crate) tiers: Tiers,
+    pub(crate) access: Access,
+    /// Whether a fresh entry of the memory tier is the answer of a read, and nothing else is to be asked: hits test
+    /// this flag only.
+    pub(crate) plain_hits: bool,
 }
 
 /// The policy of a request. Most requests refer to their function's policy, and a request is moved often, so
@@ -108,6 +112,54 @@ pub enum OnError {
     Fail,
 }
 
+/// The tiers that a call uses. A tier that is left out is neither read nor filled; evictions reach every tier, and a
+/// put or a refresh removes the older value there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tiers {
+    /// Memory and the remote tier.
+    #[default]
+    All,
+    /// The memory tier of this process only.
+    Memory,
+    /// The remote tier only: a read sees each eviction of another process as soon as that has returned, as in a cache
+    /// without a memory tier. In a cache without a remote tier nothing is stored.
+    Remote,
+}
+
+/// What a call may do with the cached value. It applies to the tiers that [`Tiers`] selects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Access {
+    /// Reads it, and stores what it loads.
+    #[default]
+    ReadWrite,
+    /// Reads it, and stores nothing: a miss runs the load, takes no lease, and leaves every tier as it is. A put and a
+    /// refresh make the cached value old and do not store the new one, so they evict it.
+    ReadOnly,
+    /// Does not read it: every call loads and stores, as a refresh does.
+    WriteOnly,
+}
+
+/// The tiers and the access that the directions of a call set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) tiers: Option<Tiers>,
+    pub(crate) access: Option<Access>,
+}
+
+impl Usage {
+    pub(crate) const fn is_set(self) -> bool {
+        self.tiers.is_some() || self.access.is_some()
+    }
+
+    /// The same policy with these directions.
+    pub(crate) fn of(self, policy: &Policy) -> Policy {
+        let Self { tiers, access } = self;
+        policy.used(tiers.unwrap_or(policy.tiers), access.unwrap_or(policy.access))
+    }
+}
+
 /// The policy of callers that give none.
 pub(crate) static PLAIN: Policy = Policy::new();
 
@@ -152,7 +204,9 @@ impl Policy {
             stampede: Stampede::Fleet,
             on_error: OnError::Bypass,
             tags: &[],
-            local: false,
+            tiers: Tiers::All,
+            access: Access::ReadWrite,
+            plain_hits: true,
         }
     }
 
@@ -270,7 +324,7 @@ impl Policy {
     #[must_use]
     pub const fn early_refresh(mut self, beta: f64) -> Self {
         self.early = beta;
-        self
+        self.flagged()
     }
 
     /// Scheduled refresh: while a key is in use, its value is loaded again in the background this long after
@@ -387,11 +441,66 @@ impl Policy {
         self
     }
 
-    /// Uses the memory tier only.
+    /// Sets the tiers that are read and filled. Default: [`Tiers::All`].
+    ///
+    /// With [`Tiers::Remote`] there is nothing for [`memory_ttl`](Self::memory_ttl), [`err_ttl`](Self::err_ttl),
+    /// [`early_refresh`](Self::early_refresh) and [`refresh_every`](Self::refresh_every) to do, so
+    /// [`check`](Self::check) refuses them.
     #[must_use]
-    pub const fn local(mut self) -> Self {
-        self.local = true;
+    pub const fn tiers(mut self, tiers: Tiers) -> Self {
+        self.tiers = tiers;
+        self.flagged()
+    }
+
+    /// Uses the memory tier only: [`tiers`](Self::tiers) with [`Tiers::Memory`].
+    #[must_use]
+    pub const fn local(self) -> Self {
+        self.tiers(Tiers::Memory)
+    }
+
+    /// Sets whether the cached value is read and stored. Default: [`Access::ReadWrite`].
+    ///
+    /// With [`Access::ReadOnly`] no refresh can be stored, so [`check`](Self::check) refuses
+    /// [`early_refresh`](Self::early_refresh) and [`refresh_every`](Self::refresh_every) (also with
+    /// [`Access::WriteOnly`], whose values nobody reads); a value in its [`stale`](Self::stale) window is loaded like one after
+    /// it.
+    #[must_use]
+    pub const fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self.flagged()
+    }
+
+    /// The same policy for a call that uses these tiers in this way, without the settings that have nothing to do then.
+    pub(crate) const fn used(mut self, tiers: Tiers, access: Access) -> Self {
+        if matches!(tiers, Tiers::Remote) {
+            (self.memory_ttl, self.err_ttl, self.early) = (None, None, 0.0);
+        }
+        if matches!(access, Access::ReadOnly) {
+            self.early = 0.0;
+        }
+        let used = self.tiers(tiers).access(access);
+        if used.schedules_nothing() { used.refresh_never() } else { used }
+    }
+
+    /// Sets `plain_hits`, after a change of what it depends on.
+    const fn flagged(mut self) -> Self {
+        self.plain_hits = self.early <= 0.0 && self.reads_memory();
         self
+    }
+
+    /// Whether there is nothing to refresh on schedule: no value that memory gives to readers, or none that is stored.
+    const fn schedules_nothing(&self) -> bool {
+        !self.reads_memory() || matches!(self.access, Access::ReadOnly)
+    }
+
+    /// Whether it says something about tiers or access.
+    pub(crate) fn is_selective(&self) -> bool {
+        self.tiers != Tiers::All || self.access != Access::ReadWrite
+    }
+
+    /// Whether a value of the memory tier may be the answer of a read.
+    pub(crate) const fn reads_memory(&self) -> bool {
+        !matches!(self.tiers, Tiers::Remote) && !matches!(self.access, Access::WriteOnly)
     }
 
     /// Whether a load may have to go on without its caller.
@@ -443,6 +552,16 @@ impl Policy {
                 "must be shorter than `hard_timeout`";
             self.soft_timeout.is_some() && self.stale.is_zero() && self.stale_if_error.is_zero(),
                 "soft_timeout", "serves an old value; give a `stale_if_error` (or `stale`) window too";
+            self.memory_ttl.is_some() && matches!(self.tiers, Tiers::Remote), "memory_ttl",
+                "is about the memory tier, which `tiers` leaves out";
+            self.err_ttl.is_some() && matches!(self.tiers, Tiers::Remote), "err_ttl",
+                "keeps errors in the memory tier, which `tiers` leaves out";
+            self.early > 0.0 && matches!(self.tiers, Tiers::Remote), "early_refresh",
+                "is decided at hits of the memory tier, which `tiers` leaves out";
+            self.refresh_every.is_some() && self.schedules_nothing(), "refresh_every",
+                "needs a value that memory serves, which `tiers` or `access` excludes";
+            self.early > 0.0 && matches!(self.access, Access::ReadOnly), "early_refresh",
+                "stores a new value, which a read-only `access` does not";
             zero(self.err_ttl), "err_ttl", "must be longer than zero; leave it out to cache no errors";
             self.lease.is_zero(), "lease", "must be longer than zero";
         }
@@ -499,14 +618,15 @@ impl Policy {
     pub(crate) const fn without_end(mut self) -> Self {
         (self.stale, self.stale_if_error) = (Duration::ZERO, Duration::ZERO);
         (self.jitter, self.early, self.soft_timeout) = (0.0, 0.0, None);
-        self
+        self.flagged()
     }
 
-    /// The settings of this policy where it has any, in place of those of the function. Tags and tiers, and what
-    /// a hit decides, stay the function's own.
+    /// The settings of this policy where it has any, in place of those of the function. Tags, and the early refresh
+    /// that a hit decides, stay the function's own.
     pub(crate) fn instead_of(self, function: &Self) -> Self {
-        let Self { tags, local, early, .. } = *function;
-        Self { tags, local, early, ..self.or(function) }
+        let Self { tags, early, .. } = *function;
+        let own = Self { tags, early, ..self.or(function) };
+        own.used(own.tiers, own.access)
     }
 
     /// The same policy, with the settings of `defaults` where it has those of [`Policy::new`].
@@ -518,11 +638,11 @@ impl Policy {
                 })*
             };
         }
-        fill!(tti memory_ttl jitter stale stale_if_error throttle refresh_every soft_timeout hard_timeout none_ttl err_ttl lease stampede on_error);
+        fill!(tti memory_ttl jitter stale stale_if_error throttle refresh_every soft_timeout hard_timeout none_ttl err_ttl lease stampede on_error tiers access);
         if matches!(self.ttl, Ttl::Default | Ttl::Computed) && defaults.ttl != Ttl::Default {
             self.ttl = defaults.ttl;
         }
-        self
+        self.used(self.tiers, self.access)
     }
 
     /// How long after its `ttl` an entry is kept at most.
@@ -583,6 +703,13 @@ mod tests {
             (new().hard_timeout(Duration::ZERO), "hard_timeout"),
             (new().err_ttl(Duration::ZERO), "err_ttl"),
             (new().lease(Duration::ZERO), "lease"),
+            (new().ttl(M).memory_ttl(S).tiers(Tiers::Remote), "memory_ttl"),
+            (new().tiers(Tiers::Remote).err_ttl(S), "err_ttl"),
+            (new().ttl(M).early_refresh(1.0).tiers(Tiers::Remote), "early_refresh"),
+            (new().ttl(M).access(Access::ReadOnly).early_refresh(1.0), "early_refresh"),
+            (new().ttl(M).access(Access::ReadOnly).refresh_every(S), "refresh_every"),
+            (new().ttl(M).access(Access::WriteOnly).refresh_every(S), "refresh_every"),
+            (new().ttl(M).tiers(Tiers::Remote).refresh_every(S), "refresh_every"),
         ];
         for (policy, field) in cases {
             assert_eq!(policy.check().unwrap_err().field, field, "{policy:?}");
@@ -607,5 +734,24 @@ mod tests {
         assert_eq!(Policy::new().no_expiry().refresh_every(S).check(), Ok(()));
         assert_eq!(Policy::new().refresh_every(S).check(), Ok(()));
         assert_eq!(Policy::new().check(), Ok(()));
+    }
+
+    #[test]
+    fn hits_are_plain_only_where_memory_is_read_and_nothing_is_drawn() {
+        let new = || Policy::new().ttl(M);
+        assert!(new().plain_hits && new().local().plain_hits);
+        assert!(new().access(Access::ReadOnly).plain_hits);
+        assert!(!new().early_refresh(1.0).plain_hits);
+        assert!(!new().tiers(Tiers::Remote).plain_hits);
+        assert!(!new().access(Access::WriteOnly).plain_hits);
+        let remote = new().tiers(Tiers::Remote);
+        assert!(remote.tiers(Tiers::All).plain_hits);
+        assert!(!Policy::new().or(&remote).plain_hits, "a default of the cache");
+        assert!(!remote.instead_of(&new()).plain_hits, "a rule for the function");
+        let early = new().early_refresh(1.0).memory_ttl(S).err_ttl(S);
+        assert_eq!(early.used(Tiers::Remote, Access::ReadWrite).check(), Ok(()));
+        let scheduled = new().refresh_every(S);
+        assert_eq!(scheduled.used(Tiers::All, Access::WriteOnly).check(), Ok(()));
+        assert_eq!(scheduled.used(Tiers::Memory, Access::ReadWrite), scheduled.local());
     }
 }

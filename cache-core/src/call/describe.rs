@@ -52,7 +52,11 @@ impl<L: Load> Call<L> {
     /// The memory tier has no entry and the remote tier failed; or the cache is not installed.
     pub fn expiry(&self) -> CallExpiry {
         let CallState { request, target } = self.state();
-        let future = async move { target.resolve()?.engine.expiry(&request).await };
+        let future = async move {
+            let (engine, mut request) = (target.resolve()?.engine, request);
+            engine.complete(&mut request);
+            engine.expiry(&request).await
+        };
         CallExpiry { future: Box::pin(future) }
     }
 

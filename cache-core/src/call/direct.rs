@@ -43,8 +43,11 @@ boxed_future! {
 
 impl<T: CacheValue> Peek<T> {
     pub(super) fn new(target: CacheRef, request: Request) -> Self {
-        let future =
-            async move { target.resolve()?.engine.peek::<T>(&request, Trace::Nothing).await };
+        let future = async move {
+            let (engine, mut request) = (target.resolve()?.engine, request);
+            engine.complete(&mut request);
+            engine.peek::<T>(&request, Trace::Nothing).await
+        };
         Self { future: Box::pin(future) }
     }
 }

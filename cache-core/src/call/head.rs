@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::directed::Own;
 use super::target::{CacheChoice, CacheRef, guarded};
 use super::tenant;
-use crate::base::{CacheValue, Cached, Error, Expiry, Policy, PolicyRef};
+use crate::base::{CacheValue, Cached, Error, Expiry, Policy, PolicyRef, Usage};
 use crate::codec::Coder;
 use crate::engine::{Cache, CellContents, Engine, Mode, Request, Site, is_unscoped};
 use crate::key::{KeyBuf, TenantPrefix};
@@ -38,6 +38,8 @@ pub(super) struct Look<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Options {
     pub(super) ttl: Option<Expiry>,
+    /// The tiers and the access.
+    pub(super) usage: Usage,
     /// Replaces the function's own key.
     pub(super) key: Option<KeyBuf>,
     /// The cache, by name.
@@ -46,9 +48,9 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Whether the value is under another key, or in another cache.
+    /// Whether the value is under another key, in another cache, or in other tiers.
     fn is_elsewhere(&self) -> bool {
-        self.key.is_some() || self.cache.is_some() || self.tenant.is_some()
+        self.key.is_some() || self.cache.is_some() || self.tenant.is_some() || self.usage.is_set()
     }
 }
 
@@ -165,6 +167,7 @@ impl Head {
         let Some(options) = &self.options else {
             return tenant::enter(None, target, request);
         };
+        request.use_as(options.usage);
         if let Some(key) = &options.key {
             request.rename(key.clone());
             target.under_another_key();

@@ -54,7 +54,7 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::base::{CacheValue, Cached, IntoTtl, block_on};
+use crate::base::{Access, CacheValue, Cached, IntoTtl, Tiers, block_on};
 use crate::engine::{Judge, Mode};
 use crate::key::KeyBuf;
 
@@ -72,6 +72,8 @@ use crate::key::KeyBuf;
 /// get_user(&db, 7).evict().await?;            // forget it
 /// get_user(&db, 7).put(user).await?;          // write through
 /// get_user(&db, 7).tenant("acme").await?;     // that tenant's own entry
+/// get_user(&db, 7).tiers(Tiers::Remote).await?;       // as Redis has it, without memory
+/// get_user(&db, 7).access(Access::ReadOnly).await?;   // load on a miss, and store nothing
 /// get_user(&db, 7).cache_key()?;              // user:7, without running it
 /// get_user(&db, 7).expiry().await?;           // how long what is cached stays fresh
 /// let Cached { value, source, age, .. } = get_user(&db, 7).traced().await;
@@ -232,6 +234,21 @@ impl<L: Load> Call<L> {
             Ok(ttl) => self.whole.head.options().ttl = ttl,
             Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
+        self
+    }
+
+    /// Sets the tiers that this call reads and fills, instead of those of its function: see [`Tiers`]. A put or a refresh removes
+    /// the older value from a tier that is left out. Evictions reach every tier.
+    ///
+    /// A value without serde (`local`) never goes to a remote tier: with [`Tiers::Remote`] the call stores nothing then.
+    pub fn tiers(mut self, tiers: Tiers) -> Self {
+        self.whole.head.options().usage.tiers = Some(tiers);
+        self
+    }
+
+    /// Sets whether this call reads and stores the cached value, instead of what its function says: see [`Access`].
+    pub fn access(mut self, access: Access) -> Self {
+        self.whole.head.options().usage.access = Some(access);
         self
     }
 

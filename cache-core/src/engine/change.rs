@@ -19,7 +19,7 @@ use crate::backend::VERSION_LEN;
 use crate::base::{BackendError, BackendErrorKind, CacheValue, Error};
 use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
-use crate::memory::{Fate, FenceScope, Ticket};
+use crate::memory::{Committed, Fate, FenceScope, Ticket};
 use crate::remote::{Ask, Remote, Writing};
 use crate::stats::RemovalCause;
 
@@ -41,6 +41,13 @@ enum Attempted {
     Again,
 }
 
+/// What a change has done in memory.
+enum Changed {
+    Nothing,
+    Stored(Committed, Stored),
+    Removed,
+}
+
 impl Engine {
     /// Changes the value of a key as `decide` says, which gets the fresh old value. If others change the value
     /// meanwhile, `decide` is called again with theirs: the last decision is the one that was carried out.
@@ -57,8 +64,11 @@ impl Engine {
         }
         let there = request.remote_codec(self).zip(self.remote.as_ref());
         let Some((codec, remote)) = there else {
-            while let Attempted::Again = self.change_in_memory(request, &mut decide) {}
-            return Ok(());
+            loop {
+                if let Some(changed) = self.change_in_memory(request, &mut decide) {
+                    return self.changed_in_memory(request, changed).await;
+                }
+            }
         };
         let ticket = request.ticket(self, request.key.id());
         // The changes of this process take turns: otherwise all of them would ask the store, and one would
@@ -90,27 +100,26 @@ impl Engine {
         }
     }
 
-    /// An attempt for a value that is in memory only. No other caller can come between the last comparison and
+    /// An attempt for a value that is in memory only; `None` if others have changed the value. No other caller can come between the last comparison and
     /// the change, because both are under the lock of the key's fence.
     fn change_in_memory<T: CacheValue>(
         self: &Arc<Self>,
         request: &Request,
         decide: &mut impl FnMut(Option<T>) -> Change<T>,
-    ) -> Attempted {
+    ) -> Option<Changed> {
         let ticket = request.ticket(self, request.key.id());
-        let held = self.memory.as_ref().and_then(|memory| memory.peek(request.key.id()));
+        let memory = request.memory(self);
+        let held = memory.and_then(|memory| memory.peek(request.key.id()));
         let usable = held.as_ref().filter(|entry| self.is_usable(request, entry));
         let old = usable.and_then(|entry| entry.value::<T>()).cloned();
-        let changed = match (decide(old), &self.memory) {
-            (Change::Keep, _) | (_, None) => true,
+        match (decide(old), memory) {
+            (Change::Keep, _) | (_, None) => Some(Changed::Nothing),
             (Change::Store(new), Some(memory)) => {
                 let terms = (&*request.policy, Duration::ZERO);
                 let entry = self.entry(request, ticket.of_entry(), new, terms);
-                let stored = ticket.commit_instead(held.as_ref(), memory, &entry);
-                if stored {
-                    self.count_store(request.site);
-                }
-                stored
+                let committed = ticket.commit_instead(held.as_ref(), memory, &entry)?;
+                self.count_store(request.site);
+                Some(Changed::Stored(committed, entry))
             }
             (Change::Remove, Some(memory)) => {
                 let same =
@@ -118,13 +127,25 @@ impl Engine {
                 let fate = Fate::LeavesIf(&same);
                 let (left, _) =
                     self.fences.kill(request.key.id(), FenceScope::All, Some(memory), &fate);
-                if left {
+                left.then(|| {
                     self.counters.direct.removals();
-                }
-                left
+                    Changed::Removed
+                })
             }
-        };
-        if changed { Attempted::Done } else { Attempted::Again }
+        }
+    }
+
+    /// The rest of a change in memory: the remote tier, if the request leaves it out, may have an older value.
+    async fn changed_in_memory(&self, request: &Request, changed: Changed) -> Result<(), Error> {
+        match changed {
+            Changed::Stored(committed, entry) => {
+                self.evict_skipped(committed, request, &entry).await
+            }
+            Changed::Removed if request.skips_remote(self) => {
+                self.evict_replaced(request.key.as_str()).await
+            }
+            Changed::Removed | Changed::Nothing => Ok(()),
+        }
     }
 
     /// Whether an entry of the memory tier is a fresh value for the request.
@@ -221,7 +242,7 @@ impl Engine {
             Ok(true) => self.follow_store(request, ticket, entry),
             Ok(false) => return Ok(false),
             Err(error) if error.kind() == BackendErrorKind::Unsupported => {
-                return self.overwrite(remote, (ticket, writing), entry).await;
+                return self.overwrite(request, remote, (ticket, writing), entry).await;
             }
             Err(error) => return Err(error.into()),
         }
@@ -237,7 +258,7 @@ impl Engine {
         entry: &Stored,
     ) -> Result<bool, Error> {
         if !remote.has_leases() {
-            return self.overwrite(remote, (ticket, writing), entry).await;
+            return self.overwrite(request, remote, (ticket, writing), entry).await;
         }
         let key = request.key.as_str();
         // A load of the key that requests this change holds the lease itself.
@@ -265,7 +286,7 @@ impl Engine {
     /// Memory follows the store. If an eviction or a put came after the old value was read, here or (as its notice
     /// says) in another process, the store may have lost the value again: then memory has none.
     fn follow_store(&self, request: &Request, ticket: Ticket, entry: &Stored) {
-        if ticket.commit_over(self.memory.as_ref(), entry).is_err() {
+        if ticket.commit_over(request.place(self), entry).is_err() {
             drop(self.forget(request.key.id(), FenceScope::Loads, RemovalCause::Key));
         }
     }
@@ -274,12 +295,13 @@ impl Engine {
     /// process finds it.
     async fn overwrite(
         self: &Arc<Self>,
+        request: &Request,
         remote: &Arc<Remote>,
         (ticket, writing): (Ticket, Writing),
         entry: &Stored,
     ) -> Result<bool, Error> {
         let key = &*entry.key;
-        let Ok(committed) = ticket.commit_over(self.memory.as_ref(), entry) else {
+        let Ok(committed) = ticket.commit_over(request.place(self), entry) else {
             return Ok(false);
         };
         remote.before_write(key).await?;

@@ -79,7 +79,8 @@ impl Engine {
 impl ReadContext {
     /// The memory tier's entry for this read, however old, if it may still be served.
     pub(super) fn fallback(&self, remote_failed: bool) -> Option<Stored> {
-        self.engine.fallback(self.id, self.request.declared(), remote_failed)
+        let fallback = || self.engine.fallback(self.id, self.request.declared(), remote_failed);
+        self.request.uses_memory().then(fallback).flatten()
     }
 
     /// The value of an entry that is served because no load has brought a newer one.
@@ -133,6 +134,9 @@ impl ReadContext {
         failure: Option<&SharedFailure>,
         terms: Terms,
     ) {
+        if !self.request.uses_memory() || self.request.is_read_only() {
+            return;
+        }
         let kept = terms.error_life(self.request.policy.err_ttl);
         let (Some(kept), Some(failure)) = (kept, failure) else { return };
         let ttl = match kept {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::answer::Hit;
 use super::flight::{FlightLeader, FlightResult};
+use super::handle::Engine;
 use super::lease::{Answer as LeaseAnswer, Claim};
 use super::lookup::{Found, promote};
 use super::read_context::ReadContext;
@@ -14,6 +15,7 @@ use crate::base::{BackendError, Source, Timestamp, boxed};
 use crate::codec::Coder;
 use crate::entry::{Freshness, Stored};
 use crate::memory::Ticket;
+use crate::tags::Declared;
 
 /// The purpose of a leader's read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +98,7 @@ impl ReadContext {
             return codec.map_or(Ok(None), Err);
         }
         // Another leader may have landed between this caller's look and its lead.
-        let found = self.engine.verified(self.id, self.request.declared());
+        let found = self.in_memory(|engine, tags| engine.verified(self.id, tags));
         if let Some(entry) = found.filter(|entry| purpose.takes(entry))
             && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
         {
@@ -212,10 +214,10 @@ impl ReadContext {
         RemoteLookup::Missing(missing)
     }
 
-    /// Puts a remote entry into the memory tier; see [`promote`].
+    /// Puts a remote entry into the memory tier, if the read may fill that; see [`promote`].
     pub(super) fn promote(&self, ticket: &Ticket, entry: &Stored) {
         self.keep_reads(entry);
-        promote(&self.engine, ticket, entry, self.request.site);
+        promote(&self.engine, ticket, entry, &self.request);
     }
 
     /// The request for the lease that goes with the read, if the read will probably find nothing and would then request this
@@ -225,6 +227,7 @@ impl ReadContext {
         let remote = engine.remote.as_ref()?;
         let claims = !purpose.is_renewal()
             && request.mode == Mode::Normal
+            && !request.is_read_only()
             && self.seat().is_none()
             && self.transaction.is_none()
             && !lead.took_over()
@@ -241,8 +244,7 @@ impl ReadContext {
         purpose: ReadPurpose,
     ) -> RemoteLookup {
         let entry = self
-            .engine
-            .unverified(self.id, self.request.declared())
+            .in_memory(|engine, tags| engine.unverified(self.id, tags))
             .filter(|entry| purpose.takes(entry));
         let hit = match entry {
             Some(entry) => self.hit(lead, entry, Source::Memory, purpose),
@@ -261,7 +263,15 @@ impl ReadContext {
     /// the bus is back, entries that may have missed an eviction are loaded again.
     fn find_unlinked(&self, lead: &mut FlightLeader, purpose: ReadPurpose) -> Option<Hit> {
         let unlinked = !self.engine.generations.is_linked();
-        let entry = self.engine.unverified(self.id, self.request.declared()).filter(|_| unlinked);
-        self.hit(lead, entry?, Source::Memory, purpose)
+        let entry = self.in_memory(|engine, tags| engine.unverified(self.id, tags));
+        self.hit(lead, entry.filter(|_| unlinked)?, Source::Memory, purpose)
+    }
+
+    /// What `look` finds in the memory tier, if the read uses it.
+    fn in_memory(
+        &self,
+        look: impl FnOnce(&Engine, Declared<'_>) -> Option<Stored>,
+    ) -> Option<Stored> {
+        self.request.uses_memory().then(|| look(&self.engine, self.request.declared())).flatten()
     }
 }

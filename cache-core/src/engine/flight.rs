@@ -30,8 +30,8 @@ use crate::memory::{Ticket, Watch};
 use crate::tags::{Declared, Generations};
 
 const SHARDS: usize = 64;
-/// The key, the type of the value, and whether the caller blocks its thread.
-pub(super) type FlightKey = (KeyId, TypeId, bool);
+/// The key, the type of the value, and the class of the load: see `Request::flight`.
+pub(super) type FlightKey = (KeyId, TypeId, u8);
 type Shard = PrehashedMap<FlightKey, Arc<Flight>>;
 
 /// The end of a flight.

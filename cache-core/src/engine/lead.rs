@@ -22,7 +22,7 @@ use crate::base::{
     BoxFuture, NoValue, PLAIN, Policy, SharedFailure, Source, Stopwatch, Timestamp, boxed,
 };
 use crate::entry::{Offer, Stored};
-use crate::memory::{Committed, Superseded, Ticket};
+use crate::memory::{Committed, StoreHere, Superseded, Ticket};
 use crate::stats::log_failure;
 
 /// A flight whose leader has found no value.
@@ -289,18 +289,26 @@ impl ReadContext {
         // Dropped first if the weigher panics: see `Lead::fill`.
         let fill = fill;
         if let Some(transaction) = &self.transaction {
-            transaction.keep(&self.engine, &self.request, ticket, entry);
+            // A commit publishes the value to memory.
+            if self.request.uses_memory() {
+                transaction.keep(&self.engine, &self.request, ticket, entry);
+            }
             return None;
         }
         self.keep_reads(&entry);
-        let memory = self.engine.memory.as_ref();
+        let stays = fill.codec().is_none() && !self.is_refresh();
+        let here = match self.request.place(&self.engine) {
+            // The remote tier failed: the value is stored nowhere, and what memory has is still the best there is.
+            StoreHere::Leaves(_) if stays => StoreHere::Nothing,
+            here => here,
+        };
         // Until it lands, an eviction must find the fence through which it ends the flight; the ticket goes
         // to the store.
         let fence = self.is_strict().then(|| self.request.ticket(&self.engine, self.id));
         let committed = match self.is_refresh() {
             // Reads that found the old value in the remote tier must not promote it over this one.
-            true => ticket.commit_over(memory, &entry),
-            false => ticket.commit(memory, &entry),
+            true => ticket.commit_over(here, &entry),
+            false => ticket.commit(here, &entry),
         };
         self.store(leader, committed, fill, entry, fence)
     }
@@ -332,9 +340,7 @@ impl ReadContext {
         }
         leader.land_before_storing(&entry, behind);
         if fill.codec().is_none() {
-            drop(leader);
-            let _ = engine.stored_here(committed, &fill, &entry, replaces, &about);
-            return None;
+            return self.store_here(leader, committed, &fill, entry);
         }
         // Callers can join the flight until the value is stored, but not after an eviction can no longer end
         // it.
@@ -357,6 +363,40 @@ impl ReadContext {
             false => return Some(storing),
         }
         None
+    }
+
+    /// [`store`](Self::store) for a value that stays in this process. A refresh removes the older value of a remote tier
+    /// that it leaves out; the caller waits for that.
+    fn store_here(
+        &self,
+        leader: FlightLeader,
+        committed: Result<Committed, Superseded>,
+        fill: &FillTarget,
+        entry: Stored,
+    ) -> Rest {
+        let (engine, replaces) = (Arc::clone(&self.engine), self.is_refresh());
+        let about = (self.caller.seat.clone(), self.request.site);
+        if !(replaces && self.request.skips_remote(&engine)) {
+            drop(leader);
+            let _ = engine.stored_here(committed, fill, &entry, replaces, &about);
+            return None;
+        }
+        let committed = engine.stored_here(committed, fill, &entry, replaces, &about);
+        let request = self.request.clone();
+        Some(boxed(|| async move {
+            let evicted = match committed {
+                Ok(committed) => engine.evict_skipped(committed, &request, &entry).await,
+                // An eviction or a put of this process updates the remote tier itself.
+                Err(overtaken) if overtaken.here => Ok(()),
+                // As in `Engine::store`: the event may be older than this refresh.
+                Err(_) => engine.evict_replaced(&entry.key).await,
+            };
+            if let Err(error) = evicted {
+                log_failure("an older value was not evicted everywhere", &error);
+            }
+            // Waiters behind the refresh get no turn before the older value is evicted.
+            drop(leader);
+        }))
     }
 
     /// Returns a value that is not stored to the waiters.
@@ -396,8 +436,9 @@ impl ReadContext {
         if let Some(seat) = self.seat() {
             seat.waits();
         }
-        if self.transaction.is_some() {
-            // Other callers' values do not depend on the transaction's own data.
+        if self.transaction.is_some() || !self.stores() {
+            // Other callers' values do not depend on the transaction's own data, and a read that may store nothing
+            // leaves the tiers as they are.
             return None;
         }
         let engine = &self.engine;

@@ -16,6 +16,7 @@ use super::table::Seat;
 use crate::backend::VERSION_LEN;
 use crate::base::{
     BackendError, BackendErrorKind, CacheValue, Cached, Policy, Source, Timestamp, boxed, millis,
+    no_active_scope,
 };
 use crate::codec;
 use crate::codec::{Coder, Foreign};
@@ -90,6 +91,9 @@ impl Engine {
     pub(crate) fn first_hit<V: CacheValue>(&self, request: &mut Request) -> Option<Cached<V>> {
         let reads = matches!(request.mode, Mode::Normal | Mode::AcceptStale);
         if !reads || scope::shadowed(self, request) {
+            return None;
+        }
+        if !no_active_scope() && self.looks_elsewhere(request) {
             return None;
         }
         let tags = Declared::new(request.policy.tags, &request.tags);
@@ -220,7 +224,7 @@ impl Engine {
         entry.touch(now);
         let age = now.since(entry.life.created).unwrap_or_default();
         let source = source(freshness);
-        if freshness == Freshness::Fresh && policy.early <= 0.0 {
+        if freshness == Freshness::Fresh && policy.plain_hits {
             return Verdict::Hit(source, age);
         }
         match self.wants(entry, freshness, (now, drawn), policy) {
@@ -246,6 +250,9 @@ impl Engine {
         (now, drawn): (Timestamp, bool),
         policy: &Policy,
     ) -> RefreshDecision {
+        if !policy.reads_memory() {
+            return RefreshDecision::Load;
+        }
         if entry.rests(now) {
             return RefreshDecision::Nothing;
         }
@@ -601,13 +608,11 @@ enum RefreshDecision {
 }
 
 /// Puts a remote entry into the memory tier, through the ticket that was issued before the remote tier was
-/// asked: an eviction since then wins.
-pub(crate) fn promote(
-    engine: &Engine,
-    ticket: &Ticket,
-    entry: &Stored,
-    site: Option<&'static Site>,
-) {
+/// asked: an eviction since then wins. Does nothing for a request that does not fill memory.
+pub(crate) fn promote(engine: &Engine, ticket: &Ticket, entry: &Stored, request: &Request) {
+    if !request.uses_memory() || request.is_read_only() {
+        return;
+    }
     if let Some(held) = engine.memory.as_ref().and_then(|memory| memory.get(KeyId::of(&entry.key)))
         && engine.generations.current(&held.stamps)
         && held.at(engine.clock.now()) != Freshness::Expired
@@ -619,6 +624,6 @@ pub(crate) fn promote(
         entry.rest_as(&held);
     }
     if !ticket.fill(engine.memory.as_ref(), entry) {
-        engine.fenced(site, &entry.key);
+        engine.fenced(request.site, &entry.key);
     }
 }

@@ -8,10 +8,9 @@ use super::lookup::promote;
 use super::request::Request;
 use super::scope;
 use super::scope::Seen;
-use super::site::Site;
 use super::together::TOGETHER;
 use crate::backend::GENERATION_TTL;
-use crate::base::{CacheValue, Error, Expiry, PLAIN, Pattern};
+use crate::base::{CacheValue, Error, Expiry, PLAIN, Pattern, Tiers};
 use crate::entry::{Freshness, Stored, into_value};
 use crate::key::KeyId;
 use crate::memory::Ticket;
@@ -37,11 +36,14 @@ impl Engine {
             Seen::Hidden => return Ok(None),
             Seen::Own(entry) => return Ok(into_value(entry)),
         }
+        if request.is_write_only() {
+            return Ok(None);
+        }
         let id = request.key.id();
         if let Some(hit) = self.look_fresh(request, id, trace) {
             return Ok(Some(hit));
         }
-        let Some(codec) = request.codec.filter(|_| !request.policy.local) else { return Ok(None) };
+        let Some(codec) = request.wanted_there() else { return Ok(None) };
         let mut ticket = request.ticket(self, id);
         // Again, because the ticket now sees later changes: a value from before a put between the first look
         // and the ticket must not be promoted over the put.
@@ -50,18 +52,21 @@ impl Engine {
         }
         match self.look_remote(request, codec, &mut ticket, None).await {
             Ok(found) if trace == Trace::Nothing => Ok(self.fresh_value(found.entry)),
-            Ok(found) => Ok(self.take_fresh(found.entry, &ticket, request.site)),
+            Ok(found) => Ok(self.take_fresh(found.entry, &ticket, request)),
             Err(error) if trace == Trace::Nothing => {
-                let entry = self.peek_unverified(id, request.declared());
+                let entry =
+                    request.memory(self).and_then(|_| self.peek_unverified(id, request.declared()));
                 Ok(into_value(entry.ok_or(error)?))
             }
-            Err(error) => match self.unverified(id, request.declared()) {
-                Some(entry) => {
-                    self.counters.of(request.site).memory_hits();
-                    Ok(into_value(entry))
+            Err(error) => {
+                match request.memory(self).and_then(|_| self.unverified(id, request.declared())) {
+                    Some(entry) => {
+                        self.counters.of(request.site).memory_hits();
+                        Ok(into_value(entry))
+                    }
+                    None => Err(error.into()),
                 }
-                None => Err(error.into()),
-            },
+            }
         }
     }
 
@@ -78,8 +83,14 @@ impl Engine {
             return fresh;
         }
         let id = request.key.id();
-        let mut old = self.fallback(id, request.declared(), fresh.is_err()).and_then(into_value);
-        let codec = request.codec.filter(|_| !request.policy.local && fresh.is_ok());
+        if request.is_write_only() {
+            return fresh;
+        }
+        let here = request.memory(self);
+        let mut old = here
+            .and_then(|_| self.fallback(id, request.declared(), fresh.is_err()))
+            .and_then(into_value);
+        let codec = request.wanted_there().filter(|_| fresh.is_ok());
         if let (None, Some(codec)) = (&old, codec) {
             let mut ticket = request.ticket(self, id);
             let found = self.look_remote(request, codec, &mut ticket, None).await?;
@@ -129,9 +140,13 @@ impl Engine {
                     continue;
                 }
             }
+            if request.is_write_only() {
+                values.push(None);
+                continue;
+            }
             let id = request.key.id();
             let mut value = self.look_fresh::<T>(&request, id, trace);
-            let codec = request.codec.filter(|_| !request.policy.local);
+            let codec = request.wanted_there();
             if value.is_none()
                 && let Some(codec) = codec
             {
@@ -165,10 +180,10 @@ impl Engine {
                     // The remote tier cannot be asked: memory serves entries without a known eviction, if
                     // only the verification was missing.
                     let (id, tags) = (request.key.id(), request.declared());
-                    let entry = match trace {
+                    let entry = request.memory(self).and_then(|_| match trace {
                         Trace::Read => self.unverified(id, tags),
                         Trace::Nothing => self.peek_unverified(id, tags),
-                    };
+                    });
                     let value = entry.and_then(into_value);
                     values[*index] = Some(value.ok_or_else(|| error.clone())?);
                 }
@@ -182,7 +197,7 @@ impl Engine {
                 None => None,
             };
             values[index] = match trace {
-                Trace::Read => self.take_fresh(entry, &ticket, request.site),
+                Trace::Read => self.take_fresh(entry, &ticket, &request),
                 Trace::Nothing => self.fresh_value(entry),
             };
         }
@@ -191,6 +206,7 @@ impl Engine {
 
     /// The memory tier's value, if it is fresh.
     fn look_fresh<T: CacheValue>(&self, request: &Request, id: KeyId, trace: Trace) -> Option<T> {
+        request.memory(self)?;
         if trace == Trace::Nothing {
             return self.peek_verified(id, request.declared())?.value::<T>().cloned();
         }
@@ -208,9 +224,9 @@ impl Engine {
         &self,
         entry: Option<Stored>,
         ticket: &Ticket,
-        site: Option<&'static Site>,
+        request: &Request,
     ) -> Option<T> {
-        let tally = self.counters.of(site);
+        let tally = self.counters.of(request.site);
         let entry = entry.filter(|entry| entry.at(self.clock.now()) == Freshness::Fresh);
         let Some(entry) = entry else {
             tally.misses();
@@ -219,7 +235,7 @@ impl Engine {
             }
             return None;
         };
-        promote(self, ticket, &entry, site);
+        promote(self, ticket, &entry, request);
         tally.remote_hits();
         into_value(entry)
     }
@@ -238,11 +254,12 @@ impl Engine {
             Seen::Hidden => return Ok(None),
             Seen::Own(entry) => return Ok(of(entry)),
         }
-        if let Some(entry) = self.peek_verified(id, request.declared()) {
+        let memory = request.memory(self);
+        if let Some(entry) = memory.and_then(|_| self.peek_verified(id, request.declared())) {
             return Ok(of(entry));
         }
-        let here = request.key.is_here() || request.policy.local;
-        let Some(remote) = self.remote.as_ref().filter(|_| !here) else {
+        let there = request.reaches_remote(self) && request.policy.tiers != Tiers::Memory;
+        let Some(remote) = self.remote.as_ref().filter(|_| there) else {
             return Ok(None);
         };
         let lying = match self.lying(remote, request.key.as_str()).await {
@@ -250,8 +267,8 @@ impl Engine {
             Ok(None) => return Ok(None),
             Err(error) => {
                 self.counters.direct.remote_errors();
-                return self
-                    .peek_unverified(id, request.declared())
+                return memory
+                    .and_then(|_| self.peek_unverified(id, request.declared()))
                     .and_then(of)
                     .map(Some)
                     .ok_or_else(|| error.into());

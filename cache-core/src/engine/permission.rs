@@ -83,8 +83,9 @@ impl ReadContext {
     /// The codec, if it must be asked.
     fn permission_here(&self, missing: &Miss) -> Result<FillTarget, Coder> {
         let (engine, request) = (&self.engine, &self.request);
-        if self.transaction.is_some() {
-            // A lease would block other processes until the transaction ends.
+        if self.transaction.is_some() || request.is_read_only() {
+            // A lease would block other processes until the transaction ends, and a read-only load has nothing to
+            // store under it.
             return Ok(FillTarget::Memory);
         }
         let (Some(codec), Some(remote)) = (request.remote_codec(engine), &engine.remote) else {

@@ -20,7 +20,9 @@ use crate::tags::tag;
 ///
 /// They are combined setting by setting. A setting with the value that [`Policy::new`] gives it counts as left out. A window after
 /// the `ttl` (`stale`, `stale_if_error`), and `jitter`, have no effect on entries that do not expire. The directions of a call
-/// (`Call::ttl`) have precedence over everything.
+/// (`Call::ttl`, `Call::tiers`) have precedence over everything. Only policies of functions have
+/// [`tiers`](Policy::tiers) and [`access`](Policy::access); while one has, hits of all functions in the process are
+/// somewhat slower.
 ///
 /// ```
 /// # use cache_core as larder;
@@ -119,8 +121,9 @@ impl Policies {
     /// Checks each policy.
     ///
     /// # Errors
-    /// [`Error::Config`] for the first policy that is not valid, or that has `tags`, `local` or `early_refresh`: these belong
-    /// to the function. So does `refresh_every`, but a policy for functions can change the interval of those that have one.
+    /// [`Error::Config`] for the first policy that is not valid, or that has `tags` or `early_refresh`: these belong
+    /// to the function. So does `refresh_every`, but a policy for functions can change the interval of those that have one. Also
+    /// for `tiers` and `access` in a policy that is not a function's.
     pub fn check(&self) -> Result<(), Error> {
         let models = self.models.iter().map(|(_, policy)| policy);
         let functions = self.functions.iter().filter_map(|(_, rule)| match rule {
@@ -138,10 +141,16 @@ impl Policies {
             if let Err(error) = policy.computed_ttl().check() {
                 return Err(Error::config("policies", error.to_string()));
             }
-            if !policy.tags.is_empty() || policy.local || policy.early > 0.0 {
-                let message = "`tags`, `local` and `early_refresh` belong to the function: give them in its attribute";
+            if !policy.tags.is_empty() || policy.early > 0.0 {
+                let message =
+                    "`tags` and `early_refresh` belong to the function: give them in its attribute";
                 return Err(Error::config("policies", message));
             }
+        }
+        let mut defaults = self.all.iter().chain(self.models.iter().map(|(_, policy)| policy));
+        if defaults.any(Policy::is_selective) {
+            let message = "`tiers` and `access` are settings of functions: give them with `function`, or in the attribute";
+            return Err(Error::config("policies", message));
         }
         Ok(())
     }
@@ -195,6 +204,13 @@ impl Policies {
         rules.filter_map(|(_, rule)| of(rule)).next()
     }
 
+    /// Whether a policy decides which tiers a function uses, and how.
+    fn selects_any(&self) -> bool {
+        self.functions
+            .iter()
+            .any(|(_, rule)| matches!(rule, FunctionRule::Policy(policy) if policy.is_selective()))
+    }
+
     fn disables_any(&self) -> bool {
         self.functions.iter().any(|(_, rule)| matches!(rule, FunctionRule::Enabled(false)))
     }
@@ -210,16 +226,20 @@ fn is_of(request: &Request, model: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct InUse {
     policies: Policies,
-    /// Hits of functions that are off must not be served: see [`no_active_scope`](crate::base::no_active_scope).
-    live: Option<ActiveScope>,
+    /// Whether any function is switched off.
+    disables: bool,
+    /// Hits of functions that are off, or that do not read memory, must not be served: see
+    /// [`no_active_scope`](crate::base::no_active_scope).
+    _live: Option<ActiveScope>,
 }
 
 impl InUse {
     pub(crate) fn new(policies: Policies) -> Option<Arc<Self>> {
-        let live = policies.disables_any().then(ActiveScope::new);
+        let disables = policies.disables_any();
+        let live = (disables || policies.selects_any()).then(ActiveScope::new);
         let any =
             policies.all.is_some() || !policies.models.is_empty() || !policies.functions.is_empty();
-        any.then(|| Arc::new(Self { policies, live }))
+        any.then(|| Arc::new(Self { policies, disables, _live: live }))
     }
 }
 
@@ -230,6 +250,7 @@ impl Engine {
         let Some(in_use) = &*in_use else { return };
         let policy = in_use.policies.of(request, self.default_ttl.get().is_some());
         let policy = request.ttl.map_or(policy, |ttl| policy.until(ttl));
+        let policy = request.usage.of(&policy);
         match policy.check() {
             Ok(()) => request.policy = PolicyRef::Own(Arc::new(policy)),
             Err(error) => warn_once("functions keep their own policies", &error.into()),
@@ -263,12 +284,21 @@ impl Engine {
     pub(super) fn disables(&self, request: &Request) -> bool {
         let in_use = self.policies.load();
         let (Some(in_use), Some(site)) = (&*in_use, request.site) else { return false };
-        in_use.live.is_some() && in_use.policies.disables(site.path())
+        in_use.disables && in_use.policies.disables(site.path())
     }
 
     /// Whether any function is switched off.
     pub(super) fn disables_any(&self) -> bool {
-        self.policies.load().as_ref().is_some_and(|in_use| in_use.live.is_some())
+        self.policies.load().as_ref().is_some_and(|in_use| in_use.disables)
+    }
+
+    /// Whether a policy of this cache says that the request's function does not read memory.
+    #[cold]
+    pub(super) fn looks_elsewhere(&self, request: &Request) -> bool {
+        let in_use = self.policies.load();
+        let (Some(in_use), Some(_)) = (&*in_use, request.site) else { return false };
+        let policy = in_use.policies.of(request, self.default_ttl.get().is_some());
+        !request.usage.of(&policy).reads_memory()
     }
 }
 

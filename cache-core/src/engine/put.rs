@@ -55,7 +55,8 @@ impl Engine {
         let stamps = self.generations.stamp(request.tags());
         let ticket = self.fences.issue_write(id, request.key.as_str(), stamps);
         let codec = request.remote_codec(self);
-        let otherwise = self.evict_otherwise(id, request.key.as_str(), codec.is_some());
+        let there = codec.is_some() || request.skips_remote(self);
+        let otherwise = self.evict_otherwise(id, request.key.as_str(), there);
         Ok(Begun { request, policy, ticket, codec, otherwise })
     }
 
@@ -91,7 +92,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let entry = self.entry(request, ticket.of_entry(), value, (&policy, Duration::ZERO));
         // Ends the loads and puts that began before.
-        let committed = ticket.commit_over(self.memory.as_ref(), &entry);
+        let committed = ticket.commit_over(request.place(self), &entry);
         // From here on the write itself removes the value if it fails.
         otherwise.settled();
         let Ok(committed) = committed else {
@@ -100,11 +101,19 @@ impl Engine {
             drop(seat);
             return match codec {
                 Some(_) => self.evict_replaced(request.key.as_str()).await,
+                None if request.skips_remote(self) => {
+                    self.evict_replaced(request.key.as_str()).await
+                }
                 None => Ok(()),
             };
         };
-        self.count_store(request.site);
-        let Some(codec) = codec else { return Ok(()) };
+        if codec.is_some() || request.uses_memory() {
+            self.count_store(request.site);
+        }
+        let Some(codec) = codec else {
+            drop(seat);
+            return self.evict_skipped(committed, request, &entry).await;
+        };
         // Writes of the key that are in progress end first: one lock per key orders them.
         let terms =
             WriteOptions { replaces: true, lease: None, seat, site: request.site, behind: false };
@@ -124,6 +133,11 @@ impl Engine {
         entries.retain(|(request, _)| known.insert(request.key.id()));
         entries.reverse();
         let (of, mut failed) = (entries.len(), Vec::new());
+        if entries.iter().any(|(request, _)| request.is_read_only()) {
+            // One policy is that of all. The cached values are known to be old.
+            let keys = entries.into_iter().map(|(request, _)| request.key).collect();
+            return self.invalidate_keys(keys).await.map(drop);
+        }
         let mut note = |request: &Request, result: Result<(), Error>| {
             failed.extend(result.err().map(|error| (request.key.as_str().to_owned(), error)));
         };

@@ -20,7 +20,7 @@ use super::timeouts::{Timeouts, WaitOutcome};
 use super::verdict::ReadRules;
 use super::{nesting, scope};
 use crate::base::{
-    BoxFuture, Cached, Elapsed, Error, Source, Stampede, Stopwatch, Timestamp, boxed,
+    Access, BoxFuture, Cached, Elapsed, Error, Source, Stampede, Stopwatch, Timestamp, boxed,
     no_active_scope, warn_once,
 };
 use crate::codec::Coder;
@@ -36,15 +36,28 @@ pub(crate) enum Begun {
 /// Begins a read: looks in all tiers, waits for the loads of others, and tells the caller what to do.
 pub(crate) fn begin(
     engine: Arc<Engine>,
-    request: Request,
+    mut request: Request,
     rules: ReadRules,
     caller: Caller,
 ) -> Begun {
-    if request.mode == Mode::Bypass {
-        return Begun::Now(Step::Bypass);
+    match (request.mode, request.policy.access) {
+        (Mode::Bypass, _) => return Begun::Now(Step::Bypass),
+        (Mode::Refresh, Access::ReadOnly) => return Begun::Later(not_stored(engine, request)),
+        // It loads and stores without a read, and that is what a refresh does.
+        (_, Access::WriteOnly) => request.mode = Mode::Refresh,
+        _ => {}
     }
     let job = Arc::new(ReadContext::new(engine, request, rules, caller));
     if no_active_scope() { job.begin() } else { Begun::Later(boxed(|| job.routed())) }
+}
+
+/// A refresh that is read-only: the cached value is known to be old, and the new one is not stored.
+#[cold]
+fn not_stored(engine: Arc<Engine>, request: Request) -> BoxFuture<'static, Step> {
+    boxed(|| async move {
+        scope::evict_quietly(&engine, &request).await;
+        Step::Bypass
+    })
 }
 
 /// The result of waiting for another caller's load.
@@ -376,6 +389,9 @@ impl ReadContext {
         if let Some(site) = self.request.site {
             site.caches(self.rules.kind);
         }
+        if !self.request.uses_memory() {
+            return None;
+        }
         let (tags, policy) = (self.request.declared(), &self.request.policy);
         let step = match engine.look(self.id, (tags, self.rules.kind), policy, drawn) {
             Lookup::Hit(hit) => Some(Step::hit(hit)),
@@ -426,9 +442,9 @@ impl ReadContext {
     }
 
     /// Whether a value may be refreshed in the background. In a transaction the load could see uncommitted
-    /// data, and would store it.
+    /// data, and would store it. A read-only load stores nothing, so each read would load again.
     fn may_refresh(&self) -> bool {
-        self.caller.detaches && self.transaction.is_none()
+        self.caller.detaches && self.transaction.is_none() && !self.request.is_read_only()
     }
 
     /// The role of this caller. Without single flight, or if `alone`, every caller loads for itself.

@@ -84,9 +84,10 @@ impl ReadContext {
     }
 
     /// Whether each read asks the store, so no value may be older than the store's: there is no memory tier
-    /// that follows the store through the bus.
+    /// that follows the store through the bus, or the read does not use it.
     pub(super) fn is_strict(&self) -> bool {
-        self.engine.memory.is_none() && self.request.remote_codec(&self.engine).is_some()
+        self.request.memory(&self.engine).is_none()
+            && self.request.remote_codec(&self.engine).is_some()
     }
 
     /// The entry, if its value has this read's type.
@@ -98,7 +99,16 @@ impl ReadContext {
 
     /// Whether a loaded value is stored, after the decision of the function's rules about it.
     pub(super) fn keep(&self, decision: StoreDecision, value: &dyn Value) -> Keep {
-        self.request.keep(decision, value)
+        match self.stores() {
+            true => self.request.keep(decision, value),
+            false => Keep::No,
+        }
+    }
+
+    /// Whether there is a tier in which the read may store a value.
+    pub(super) fn stores(&self) -> bool {
+        let (request, engine) = (&self.request, &*self.engine);
+        !request.is_read_only() && (request.uses_memory() || request.remote_codec(engine).is_some())
     }
 }
 

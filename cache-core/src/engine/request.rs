@@ -9,11 +9,11 @@ use super::handle::Engine;
 use super::site::Site;
 use super::terms::Decide;
 use crate::backend::GENERATION_TTL;
-use crate::base::{Expiry, PolicyRef};
+use crate::base::{Access, Expiry, PolicyRef, Tiers, Usage};
 use crate::codec::Coder;
 use crate::entry::ValueType;
 use crate::key::{KeyBuf, KeyId};
-use crate::memory::Ticket;
+use crate::memory::{MemoryTier, StoreHere, Ticket};
 use crate::tags::{Declared, Tags};
 
 /// A request: the key, its policy and the call's own directions.
@@ -32,6 +32,8 @@ pub(crate) struct Request {
     pub(crate) cell: Option<Arc<CellContents>>,
     /// The time to live of the call's directions.
     pub(crate) ttl: Option<Expiry>,
+    /// The tiers and the access of the call's directions. The policy has them, too.
+    pub(crate) usage: Usage,
     /// What the function decides about a value.
     pub(crate) decide: Option<Decide>,
     /// What a load by hand decides about an error.
@@ -67,9 +69,18 @@ impl Request {
             blocking: false,
             cell: None,
             ttl: None,
+            usage: Usage::default(),
             decide: None,
             fails: None,
             site: None,
+        }
+    }
+
+    /// Applies the directions of a call about tiers and access.
+    pub(crate) fn use_as(&mut self, usage: Usage) {
+        if usage.is_set() {
+            self.policy = PolicyRef::Own(Arc::new(usage.of(&self.policy)));
+            self.usage = usage;
         }
     }
 
@@ -109,14 +120,63 @@ impl Request {
 
     /// The codec, if the value may go to a remote tier.
     pub(crate) fn remote_codec(&self, engine: &Engine) -> Option<Coder> {
-        let remote = engine.remote.is_some() && !self.policy.local && !self.key.is_here();
-        self.codec.filter(|_| remote)
+        self.codec.filter(|_| self.policy.tiers != Tiers::Memory && self.reaches_remote(engine))
     }
 
-    /// The flight of the request's load. A sync caller blocks its thread while it waits, so it never waits
-    /// for an async load, which may need that thread.
+    /// The codec, for a read without a load.
+    pub(crate) fn wanted_there(&self) -> Option<Coder> {
+        self.codec.filter(|_| self.policy.tiers != Tiers::Memory)
+    }
+
+    /// Whether the remote tier can have a value under the key.
+    pub(crate) fn reaches_remote(&self, engine: &Engine) -> bool {
+        engine.remote.is_some() && !self.key.is_here()
+    }
+
+    /// Whether the value stays out of a remote tier that may have an older one under the key.
+    pub(crate) fn skips_remote(&self, engine: &Engine) -> bool {
+        self.policy.tiers == Tiers::Memory && self.codec.is_some() && self.reaches_remote(engine)
+    }
+
+    /// The memory tier, if the request uses it.
+    pub(crate) fn memory<'e>(&self, engine: &'e Engine) -> Option<&'e MemoryTier> {
+        engine.memory.as_ref().filter(|_| self.uses_memory())
+    }
+
+    /// Where a value that is stored goes in this process.
+    pub(crate) fn place<'e>(&self, engine: &'e Engine) -> StoreHere<'e> {
+        match &engine.memory {
+            Some(memory) if self.uses_memory() => StoreHere::Keeps(memory),
+            Some(memory) => StoreHere::Leaves(memory),
+            None => StoreHere::Nothing,
+        }
+    }
+
+    pub(crate) fn uses_memory(&self) -> bool {
+        self.policy.tiers != Tiers::Remote
+    }
+
+    /// Whether the request leaves every tier as it is.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.policy.access == Access::ReadOnly
+    }
+
+    /// Whether the request does not read what is cached.
+    pub(crate) fn is_write_only(&self) -> bool {
+        self.policy.access == Access::WriteOnly
+    }
+
+    /// The flight of the request's load. Only requests that can use each other's result share one:
+    ///
+    /// - A sync caller blocks its thread while it waits, so it never waits for an async load, which may need that
+    ///   thread.
+    /// - A load that skips memory lands when its value is in the remote tier, and its waiters accept no older value.
+    /// - A load that is read-only stores nothing, and takes no lease.
     pub(crate) fn flight(&self, id: KeyId, kind: ValueType) -> FlightKey {
-        (id, kind.id, self.blocking)
+        let class = u8::from(self.blocking)
+            | u8::from(!self.uses_memory()) << 1
+            | u8::from(self.is_read_only()) << 2;
+        (id, kind.id, class)
     }
 
     /// Issues a ticket for a load that begins now.

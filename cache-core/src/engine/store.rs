@@ -113,6 +113,37 @@ impl Engine {
         }
     }
 
+    /// The remote half of a put, a change or a refresh whose value stays in memory: removes the older value that the
+    /// remote tier may have, and that memory would be filled with later. Does nothing for a value that is not of a
+    /// kind that the remote tier can have.
+    pub(super) async fn evict_skipped(
+        &self,
+        committed: Committed,
+        request: &Request,
+        entry: &Stored,
+    ) -> Result<(), crate::base::Error> {
+        let Some(remote) = self.remote.as_ref().filter(|_| request.skips_remote(self)) else {
+            return Ok(());
+        };
+        let id = KeyId::of(&entry.key);
+        // If this is dropped half-way, it is unknown which value the store has.
+        let otherwise = self.evict_otherwise(id, &entry.key, true);
+        let eviction = Selection::Keys(vec![entry.key.to_string()]);
+        // In the key's turn: an older write may be in progress. Afterwards the loads end that may have read the older
+        // value meanwhile.
+        let evicted = committed.write(true, remote.evict(eviction, None), || ()).await;
+        otherwise.settled();
+        if !(committed.is_alive() && self.holds_no_other(entry)) {
+            // A read has taken the older value into memory meanwhile.
+            drop(self.forget(id, FenceScope::Loads, RemovalCause::Key));
+        }
+        if let Some(Err(error)) = evicted {
+            self.counters.of(request.site).remote_errors();
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
     /// Reads the fleet's generations of the request's tags, for a load that is about to begin. The items of a
     /// batch read them together, at their `seat`s.
     pub(crate) async fn stamp_remotely(

@@ -98,6 +98,23 @@ pub(crate) struct Superseded {
     pub(crate) here: bool,
 }
 
+/// What a store does in the memory tier.
+#[derive(Clone, Copy)]
+pub(crate) enum StoreHere<'a> {
+    /// There is none.
+    Nothing,
+    /// It keeps the new entry.
+    Keeps(&'a MemoryTier),
+    /// The new value is not for this tier: the entry that it has leaves, because it is older.
+    Leaves(&'a MemoryTier),
+}
+
+impl<'a> From<Option<&'a MemoryTier>> for StoreHere<'a> {
+    fn from(memory: Option<&'a MemoryTier>) -> Self {
+        memory.map_or(Self::Nothing, Self::Keeps)
+    }
+}
+
 /// What becomes of a key's entry when its tickets are revoked.
 pub(crate) enum Fate<'a> {
     Stays,
@@ -374,12 +391,12 @@ impl Ticket {
 
     /// Stores the loaded entry in the memory tier, unless the ticket has ended: then nothing is stored,
     /// neither here nor in the remote tier.
-    pub(crate) fn commit(
+    pub(crate) fn commit<'a>(
         self,
-        memory: Option<&MemoryTier>,
+        here: impl Into<StoreHere<'a>>,
         entry: &Stored,
     ) -> Result<Committed, Superseded> {
-        match self.fill(memory, entry) {
+        match self.fill_then(here.into(), entry, || {}) {
             true => Ok(Committed { _held: None, ticket: self }),
             false => Err(self.overtaken()),
         }
@@ -391,11 +408,16 @@ impl Ticket {
 
     /// Inserts an entry into the memory tier, unless the ticket has ended.
     pub(crate) fn fill(&self, memory: Option<&MemoryTier>, entry: &Stored) -> bool {
-        self.fill_then(memory, entry, || {})
+        self.fill_then(memory.into(), entry, || {})
     }
 
     /// `then` runs under the lock, before the entry is inserted.
-    fn fill_then(&self, memory: Option<&MemoryTier>, entry: &Stored, then: impl FnOnce()) -> bool {
+    fn fill_then(&self, here: StoreHere<'_>, entry: &Stored, then: impl FnOnce()) -> bool {
+        let memory = match here {
+            StoreHere::Nothing => None,
+            StoreHere::Keeps(memory) => Some(memory),
+            StoreHere::Leaves(memory) => return self.leave_then(memory, then),
+        };
         // Outside the lock: the user's weigher before it, and after it the drop of evicted values, which may
         // use the cache.
         let weighed = memory.map(|memory| (memory, memory.weigh(entry)));
@@ -418,15 +440,32 @@ impl Ticket {
         alive
     }
 
+    /// Removes the entry of the memory tier, unless the ticket has ended, for a value that is stored elsewhere. `then`
+    /// runs under the lock.
+    fn leave_then(&self, memory: &MemoryTier, then: impl FnOnce()) -> bool {
+        let gone = {
+            let _shard = self.fences.shard(self.id);
+            self.is_alive().then(|| {
+                then();
+                memory.remove(self.id)
+            })
+        };
+        // Under no lock, as in `fill_then`.
+        if let Some(gone) = &gone {
+            memory.tell_removal(gone, RemovalCause::Key);
+        }
+        gone.is_some()
+    }
+
     /// [`commit`](Self::commit) for a value that is newer than every load in progress: loads that began after
     /// its ticket was issued end, too. One step: otherwise a load that began between the end of the others
     /// and the insertion would replace the inserted value.
-    pub(crate) fn commit_over(
+    pub(crate) fn commit_over<'a>(
         self,
-        memory: Option<&MemoryTier>,
+        here: impl Into<StoreHere<'a>>,
         entry: &Stored,
     ) -> Result<Committed, Superseded> {
-        match self.fill_then(memory, entry, || self.move_on()) {
+        match self.fill_then(here.into(), entry, || self.move_on()) {
             true => Ok(Committed { _held: None, ticket: self }),
             false => Err(self.overtaken()),
         }
@@ -439,7 +478,7 @@ impl Ticket {
         old: Option<&Stored>,
         memory: &MemoryTier,
         entry: &Stored,
-    ) -> bool {
+    ) -> Option<Committed> {
         let weighed = memory.weigh(entry);
         let (gone, held) = {
             let _shard = self.fences.shard(self.id);
@@ -458,9 +497,10 @@ impl Ticket {
             memory.note(entry);
             memory.tell(gone, entry);
         }
+        let stored = gone.is_some();
         // Under no lock: a value's `Drop` may use the cache.
-        drop(held);
-        gone.is_some()
+        drop((held, gone));
+        stored.then(|| Committed { _held: None, ticket: self })
     }
 
     /// Waits for the turn to change the key's value. It ends when the result is dropped.

@@ -25,7 +25,7 @@ mod weight;
 
 pub use config::{Capacity, Eviction, Memory};
 pub(crate) use fence::{
-    Committed, Fate, FenceScope, Fences, RevokedFence, Superseded, Ticket, Watch,
+    Committed, Fate, FenceScope, Fences, RevokedFence, StoreHere, Superseded, Ticket, Watch,
 };
 pub(crate) use sweeper::Sweep;
 

@@ -38,7 +38,7 @@ pub(crate) use owning::borrows;
 pub(crate) use prologue::{borrowed, for_tenant, shape, with_handle};
 
 /// The options in the order of the documentation.
-const KNOWN: [&str; 43] = [
+const KNOWN: [&str; 45] = [
     "ttl",
     "tti",
     "memory_ttl",
@@ -62,6 +62,8 @@ const KNOWN: [&str; 43] = [
     "stampede",
     "lease",
     "on_error",
+    "tiers",
+    "access",
     "policy",
     "key",
     "key_with",

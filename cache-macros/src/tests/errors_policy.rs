@@ -202,6 +202,48 @@ fn functions_of_the_error() {
 }
 
 #[test]
+fn tiers_and_access() {
+    for text in [quote!("redis"), quote!("Remote"), quote!(Tiers::Remote), quote!(1)] {
+        cached(
+            quote!(tiers = #text),
+            &["`tiers` is `\"all\"` (the default), `\"memory\"` or `\"remote\"`"],
+        );
+    }
+    cached(quote!(tiers = "remot"), &["did you mean `remote`?"]);
+    cached(quote!(access = "read-only"), &["did you mean `read_only`?"]);
+    cached(quote!(tiers), &["`tiers` needs a value"]);
+    cached(
+        quote!(tiers = "memory", local),
+        &["with `local` there is only memory: remove one of them"],
+    );
+    sync(quote!(tiers = "remote"), &["a sync function uses the memory tier only"]);
+    cached(
+        quote!(tiers = "remote", ttl = "1m", memory_ttl = 5, err_ttl = 5, early_refresh),
+        &[
+            "`memory_ttl` says when memory asks the remote tier again, and `tiers = \"remote\"` leaves memory out",
+            "`err_ttl` keeps errors in memory, and",
+            "`early_refresh` is decided when memory has the value, and",
+        ],
+    );
+    cached(
+        quote!(ttl = "1m", access = "read_only", early_refresh),
+        &[
+            "`early_refresh` stores a new value before the old one ends, and `access = \"read_only\"` stores nothing",
+        ],
+    );
+    for excludes in
+        [quote!(tiers = "remote"), quote!(access = "read_only"), quote!(access = "write_only")]
+    {
+        cached(
+            quote!(ttl = "1m", refresh_every = 5, #excludes),
+            &["`refresh_every` keeps the value fresh that memory serves, and this"],
+        );
+    }
+    passes(quote!(tiers = "all", ttl = "1m", memory_ttl = 5, early_refresh));
+    passes(quote!(tiers = "remote", access = "write_only", ttl = "1m", stale = "5m"));
+}
+
+#[test]
 fn previous_values() {
     cached(quote!(previous = "old"), &["`previous` is a name"]);
     cached(quote!(previous = id), &["`id` is already an argument"]);

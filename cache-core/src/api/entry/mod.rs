@@ -11,13 +11,15 @@ mod tiers;
 mod write;
 
 pub use read::TracedEntry;
-pub use tiers::{AllTiers, Fits, InFormat, MemoryOnly, encoded_by};
+pub use tiers::{AllTiers, ChoosesTiers, Fits, InFormat, MemoryOnly, encoded_by};
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::base::{CacheValue, Error, Expiry, IntoTtl, PLAIN, Policy, PolicyRef, warn_once};
+use crate::base::{
+    Access, CacheValue, Error, Expiry, IntoTtl, PLAIN, Policy, PolicyRef, Tiers, Usage, warn_once,
+};
 use crate::codec::Coder;
 use crate::engine::{Cache, Decide, Mode, Request, Terms, restrict};
 use crate::key::{KeyBuf, TenantPrefix};
@@ -69,6 +71,10 @@ pub struct CacheEntry<'c, P = AllTiers> {
     tags: Tags,
     tenant: Option<Result<TenantPrefix, Error>>,
     mode: Mode,
+    /// The tiers and the access, which take precedence over those of the policy.
+    usage: Usage,
+    /// Whether a fresh value of the memory tier need not be the answer.
+    looks_elsewhere: bool,
     /// Whether the caller blocks its thread while it waits.
     blocking: bool,
     tiers: PhantomData<P>,
@@ -107,10 +113,33 @@ impl<'c> CacheEntry<'c> {
     /// # }
     /// ```
     pub fn codec<C>(self) -> CacheEntry<'c, InFormat<C>> {
-        let Self { cache, key, policy, ttl, decide, fails, tags, tenant, mode, blocking, .. } =
-            self;
-        let tiers = PhantomData;
-        CacheEntry { cache, key, policy, ttl, decide, fails, tags, tenant, mode, blocking, tiers }
+        let Self { cache, key, policy, ttl, decide, fails, tags, tenant, mode, .. } = self;
+        let Self { usage, looks_elsewhere, blocking, .. } = self;
+        CacheEntry {
+            cache,
+            key,
+            policy,
+            ttl,
+            decide,
+            fails,
+            tags,
+            tenant,
+            mode,
+            usage,
+            looks_elsewhere,
+            blocking,
+            tiers: PhantomData,
+        }
+    }
+}
+
+impl<P: ChoosesTiers> CacheEntry<'_, P> {
+    /// Sets the tiers that are read and filled, instead of those of the [`policy`](Self::policy): see [`Tiers`].
+    /// [`insert`](Self::insert), [`update`](Self::update) and a [`refresh`](Self::refresh) remove the older value from a
+    /// tier that is left out; [`remove`](Self::remove) reaches every tier.
+    pub fn tiers(mut self, tiers: Tiers) -> Self {
+        (self.usage.tiers, self.looks_elsewhere) = (Some(tiers), true);
+        self
     }
 }
 
@@ -126,6 +155,8 @@ impl<'c, P> CacheEntry<'c, P> {
             tags: Tags::new(),
             tenant: None,
             mode: Mode::Normal,
+            usage: Usage::default(),
+            looks_elsewhere: false,
             blocking: false,
             tiers: PhantomData,
         }
@@ -256,6 +287,28 @@ impl<'c, P> CacheEntry<'c, P> {
     /// options.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
+        self.looks_elsewhere |= policy.is_selective();
+        self
+    }
+
+    /// Sets whether the cached value is read and stored, instead of what the [`policy`](Self::policy) says: see
+    /// [`Access`]. Has no effect on methods that change the old value (`update`, `insert_if_absent`, `take`), nor on
+    /// `remove` and `mark_stale`.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Access, Cache, Error};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?;
+    /// let load = || async { Ok::<_, Error>(7_u64) };
+    /// assert_eq!(cache.entry("k").access(Access::ReadOnly).or_load(load).await?, 7);
+    /// assert_eq!(cache.get::<u64>("k").await?, None, "nothing was stored");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn access(mut self, access: Access) -> Self {
+        (self.usage.access, self.looks_elsewhere) = (Some(access), true);
         self
     }
 
@@ -309,6 +362,10 @@ impl<'c, P> CacheEntry<'c, P> {
 
     /// The policy, if it is not the default one.
     fn own_policy(&self) -> Option<Policy> {
+        if self.looks_elsewhere {
+            let policy = self.usage.of(&self.policy.unwrap_or(PLAIN));
+            return Some(self.ttl.map_or(policy, |ttl| policy.until(ttl)));
+        }
         let policy = self.policy.unwrap_or(PLAIN);
         match self.ttl {
             Some(ttl) => Some(policy.until(ttl)),
@@ -329,6 +386,7 @@ impl<'c, P> CacheEntry<'c, P> {
         request.decide = self.decide;
         request.fails = self.fails;
         request.ttl = self.ttl;
+        request.usage = self.usage;
         request.mode = self.mode;
         request.blocking = self.blocking;
         (request, policy)

@@ -18,6 +18,16 @@ pub struct InFormat<C>(PhantomData<C>);
 #[derive(Clone, Copy, Debug)]
 pub enum MemoryOnly {}
 
+/// Values that can go to the remote tier, so that a call can choose the tiers for them.
+#[diagnostic::on_unimplemented(
+    message = "a value of `cache.local()` stays in the memory tier",
+    label = "there are no other tiers to choose"
+)]
+pub trait ChoosesTiers {}
+
+impl ChoosesTiers for AllTiers {}
+impl<C> ChoosesTiers for InFormat<C> {}
+
 /// A value that goes to the tiers `P`: every [`RemoteValue`] goes to [`AllTiers`], every value with the
 /// [`ValueCodec`] `C` to [`InFormat<C>`](InFormat), and every [`CacheValue`] to [`MemoryOnly`].
 #[diagnostic::on_unimplemented(

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use super::ids::Pairs;
 use super::load::LoadEach;
 use super::{Asking, Batch, BatchInner};
-use crate::base::{Error, Holds, IntoTtl, PolicyRef, Source};
+use crate::base::{Access, Error, Holds, IntoTtl, PolicyRef, Source, Tiers, Usage};
 use crate::call::describe::key_of;
 use crate::call::direct::boxed_future;
 use crate::call::evict::EvictTarget;
@@ -67,6 +67,23 @@ impl<L: LoadEach> Batch<L> {
             Ok(None) => {}
             Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
+        self
+    }
+
+    /// Sets the tiers that this call reads and fills; see [`Call::tiers`](crate::call::Call::tiers).
+    pub fn tiers(self, tiers: Tiers) -> Self {
+        self.using(|usage| usage.tiers = Some(tiers))
+    }
+
+    /// Sets whether this call reads and stores the cached values; see [`Call::access`](crate::call::Call::access).
+    pub fn access(self, access: Access) -> Self {
+        self.using(|usage| usage.access = Some(access))
+    }
+
+    fn using(mut self, set: impl FnOnce(&mut Usage)) -> Self {
+        set(&mut self.whole.usage);
+        let policy = self.whole.usage.of(&self.whole.policy);
+        self.whole.policy = PolicyRef::Own(Arc::new(policy));
         self
     }
 

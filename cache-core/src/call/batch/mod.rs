@@ -27,7 +27,7 @@ use std::task::{Context, Poll};
 use smallvec::SmallVec;
 
 use super::target::CacheRef;
-use crate::base::{Expiry, PolicyRef, Source};
+use crate::base::{Expiry, PolicyRef, Source, Usage};
 use crate::codec::Coder;
 use crate::engine::{Decide, Mode, Request, Site};
 use items::{Item, Items};
@@ -67,6 +67,8 @@ pub struct BatchInner<L> {
     tenant: super::tenant::Named,
     /// The time to live of the call's directions.
     ttl: Option<Expiry>,
+    /// The tiers and the access of the call's directions. The policy has them, too.
+    usage: Usage,
     polled: bool,
     site: &'static Site,
     load: L,
@@ -114,7 +116,7 @@ impl<L> Batch<L> {
         (items, tenant): (Items, super::tenant::Named),
         load: L,
     ) -> Self {
-        let (ttl, polled) = (None, false);
+        let (ttl, usage, polled) = (None, Usage::default(), false);
         Self {
             whole: BatchInner {
                 target,
@@ -124,6 +126,7 @@ impl<L> Batch<L> {
                 items,
                 tenant,
                 ttl,
+                usage,
                 polled,
                 site,
                 load,
@@ -138,10 +141,11 @@ impl<L: LoadEach> BatchInner<L> {
         if first && let Some(hit) = self.hit() {
             return Poll::Ready(hit);
         }
-        let Self { target, policy, mode, blocking, items, tenant, ttl, site, load, .. } = self;
+        let Self { target, policy, mode, blocking, items, tenant, ttl, usage, site, load, .. } =
+            self;
         let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
-        let (mode, blocking) = (*mode, *blocking);
-        let like = Like { policy, mode, blocking, codec, decide: &decide, ttl: *ttl, site };
+        let (mode, blocking, ttl, usage) = (*mode, *blocking, *ttl, *usage);
+        let like = Like { policy, mode, blocking, codec, decide: &decide, ttl, usage, site };
         load.run(&mut || asking(target, like, items, tenant), cx)
     }
 
@@ -156,10 +160,10 @@ impl<L: LoadEach> BatchInner<L> {
     }
 
     fn asking(&self) -> Asking {
-        let Self { policy, mode, blocking, ttl, site, load, .. } = self;
+        let Self { policy, mode, blocking, ttl, usage, site, load, .. } = self;
         let (codec, decide) = (load.codec(), directed(load.decide(), *ttl));
-        let (mode, blocking) = (*mode, *blocking);
-        let like = Like { policy, mode, blocking, codec, decide: &decide, ttl: *ttl, site };
+        let (mode, blocking, ttl, usage) = (*mode, *blocking, *ttl, *usage);
+        let like = Like { policy, mode, blocking, codec, decide: &decide, ttl, usage, site };
         asking(&self.target, like, &self.items, &self.tenant)
     }
 }
@@ -181,6 +185,7 @@ struct Like<'a> {
     codec: Option<Coder>,
     decide: &'a Option<Decide>,
     ttl: Option<Expiry>,
+    usage: Usage,
     site: &'static Site,
 }
 
@@ -199,6 +204,7 @@ fn asking(
         request.site = Some(like.site);
         request.decide.clone_from(like.decide);
         request.ttl = like.ttl;
+        request.usage = like.usage;
         super::tenant::enter(tenant.as_deref(), &mut target, &mut request);
         request
     });

@@ -105,7 +105,8 @@ async fn way_slowly(engine: &Arc<Engine>, request: &Request) -> ReadRoute {
     }
 }
 
-async fn evict_quietly(engine: &Arc<Engine>, request: &Request) {
+/// Evicts the request's key, for a read whose caller gets no error of the cache.
+pub(crate) async fn evict_quietly(engine: &Arc<Engine>, request: &Request) {
     let evicted = engine.invalidate(Mutation::evict(request.key.clone())).await;
     report(&evicted.map(drop));
 }
@@ -152,6 +153,10 @@ impl Engine {
         request: &Request,
         value: T,
     ) -> Result<(), Error> {
+        if request.is_read_only() {
+            // The cached value is known to be old.
+            return self.invalidate(Mutation::evict(request.key.clone())).await.map(drop);
+        }
         if no_active_scope() {
             return self.write_through(request, value).await;
         }

@@ -12,7 +12,7 @@ mod tenant;
 mod transaction;
 mod view;
 
-pub(crate) use gate::{OpenTransaction, ReadRoute, hides, seen, shadowed, way};
+pub(crate) use gate::{OpenTransaction, ReadRoute, evict_quietly, hides, seen, shadowed, way};
 pub(crate) use log::Seen;
 pub use off::{without_cache, without_cache_sync};
 pub(crate) use switch::Switch;

@@ -24,6 +24,8 @@ impl Policy {
     ) {
         self.is_one_for_all(function, errors);
         self.has_two_tiers(function, local, blocking, errors);
+        self.has_a_choice_of_tiers(function, local, blocking, errors);
+        self.has_a_use_for_each(errors);
         self.counts_from_a_ttl(errors);
         self.refreshes_before_the_end(errors);
         self.has_an_old_value_to_serve(errors);
@@ -77,6 +79,68 @@ impl Policy {
             name.span(),
             format!("`{name}` says when memory asks the remote tier again, and {why}"),
         );
+    }
+
+    /// Records `tiers` where memory is the only one.
+    fn has_a_choice_of_tiers(
+        &self,
+        function: &Function,
+        local: Option<&Ident>,
+        blocking: bool,
+        errors: &mut Errors,
+    ) {
+        let Some(Given { name, .. }) = &self.tiers else { return };
+        let why = match local {
+            Some(local) => format!("with `{local}` there is only memory: remove one of them"),
+            None if !function.is_async() && !blocking => {
+                "a sync function uses the memory tier only: remove it, add `blocking`, or make the function async".to_owned()
+            }
+            None => return,
+        };
+        errors.at(name.span(), format!("`{name}` selects the tiers, and {why}"));
+    }
+
+    /// Records options that have nothing to do with these `tiers` or this `access`.
+    fn has_a_use_for_each(&self, errors: &mut Errors) {
+        let is = |given: &Option<Given<&str>>, variant| {
+            given.as_ref().and_then(|given| given.value) == Some(variant)
+        };
+        if is(&self.tiers, "Remote") {
+            let idle = [
+                (asked(&self.memory_ttl), "says when memory asks the remote tier again"),
+                (asked(&self.err_ttl), "keeps errors in memory"),
+                (asked(&self.early_refresh), "is decided when memory has the value"),
+            ];
+            for (name, does) in idle {
+                if let Some(name) = name {
+                    let message = format!(
+                        "`{name}` {does}, and `tiers = \"remote\"` leaves memory out: remove one of them"
+                    );
+                    errors.at(name.span(), message);
+                }
+            }
+        }
+        let unread =
+            [(&self.tiers, "Remote"), (&self.access, "ReadOnly"), (&self.access, "WriteOnly")];
+        for (given, variant) in unread {
+            if let (Some(by), Some(name)) =
+                (given.as_ref().filter(|_| is(given, variant)), asked(&self.refresh_every))
+            {
+                let message = format!(
+                    "`{name}` keeps the value fresh that memory serves, and this `{}` excludes that: remove one of them",
+                    by.name
+                );
+                errors.at(name.span(), message);
+            }
+        }
+        if is(&self.access, "ReadOnly")
+            && let Some(name) = asked(&self.early_refresh)
+        {
+            let message = format!(
+                "`{name}` stores a new value before the old one ends, and `access = \"read_only\"` stores nothing: remove one of them"
+            );
+            errors.at(name.span(), message);
+        }
     }
 
     /// Records times other than `ttl` that depend on the arguments.

@@ -86,8 +86,12 @@ impl Policy {
             let number = Literal::f64_unsuffixed(value(given)?);
             Some(setter(name, &mixed!(#number)))
         });
-        let choices =
-            [("stampede", "Stampede", &self.stampede), ("on_error", "OnError", &self.on_error)];
+        let choices = [
+            ("stampede", "Stampede", &self.stampede),
+            ("on_error", "OnError", &self.on_error),
+            ("tiers", "Tiers", &self.tiers),
+            ("access", "Access", &self.access),
+        ];
         let choices = choices.into_iter().filter_map(|(name, of, given)| {
             let larder = &root.larder;
             let (of, variant) = (ident(of), ident(value(given)?));

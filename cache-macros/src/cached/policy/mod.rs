@@ -25,6 +25,13 @@ const STAMPEDES: [(&str, &str); 3] = [("fleet", "Fleet"), ("process", "Process")
 /// The texts of `on_error`, and the variants of `larder::OnError`.
 const ON_ERROR: [(&str, &str); 2] = [("bypass", "Bypass"), ("fail", "Fail")];
 
+/// The texts of `tiers`, and the variants of `larder::Tiers`.
+const TIERS: [(&str, &str); 3] = [("all", "All"), ("memory", "Memory"), ("remote", "Remote")];
+
+/// The texts of `access`, and the variants of `larder::Access`.
+const ACCESS: [(&str, &str); 3] =
+    [("read_write", "ReadWrite"), ("read_only", "ReadOnly"), ("write_only", "WriteOnly")];
+
 /// A given option.
 pub(crate) struct Given<T> {
     /// The option's name, for messages.
@@ -90,6 +97,10 @@ pub(crate) struct Policy {
     stampede: Option<Given<&'static str>>,
     /// The variant of `larder::OnError`.
     on_error: Option<Given<&'static str>>,
+    /// The variant of `larder::Tiers`.
+    tiers: Option<Given<&'static str>>,
+    /// The variant of `larder::Access`.
+    access: Option<Given<&'static str>>,
 }
 
 impl Policy {
@@ -117,6 +128,8 @@ impl Policy {
             early_refresh: read::early_refresh(window, options, errors),
             stampede: read::stampede(options, errors),
             on_error: read::on_error(options, errors),
+            tiers: read::tiers(options, errors),
+            access: read::access(options, errors),
             of_call: false,
             of_value: false,
             base,

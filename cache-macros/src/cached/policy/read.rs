@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
 
-use super::{Given, ON_ERROR, STAMPEDES, Time};
+use super::{ACCESS, Given, ON_ERROR, STAMPEDES, TIERS, Time};
 use crate::duration;
 use crate::errors::{Errors, did_you_mean};
 use crate::options::Options;
@@ -140,6 +140,19 @@ pub(super) fn stampede(options: &mut Options, errors: &mut Errors) -> Option<Giv
 pub(super) fn on_error(options: &mut Options, errors: &mut Errors) -> Option<Given<&'static str>> {
     let message = "`on_error` is `\"bypass\"` (a failing cache means a load, the default) or `\"fail\"` (it is the caller's error)";
     choice("on_error", ON_ERROR, message, options, errors)
+}
+
+/// Takes `tiers`.
+pub(super) fn tiers(options: &mut Options, errors: &mut Errors) -> Option<Given<&'static str>> {
+    let message = "`tiers` is `\"all\"` (the default), `\"memory\"` or `\"remote\"`: the tiers that are read and filled";
+    choice("tiers", TIERS, message, options, errors)
+}
+
+/// Takes `access`.
+pub(super) fn access(options: &mut Options, errors: &mut Errors) -> Option<Given<&'static str>> {
+    let message = "`access` is `\"read_write\"` (the default), `\"read_only\"` (store nothing) or `\"write_only\"` (load at each call, \
+                   and store)";
+    choice("access", ACCESS, message, options, errors)
 }
 
 /// Takes an option that is one of several texts, and returns the text's variant.
