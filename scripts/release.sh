@@ -46,7 +46,7 @@ sed -i -e "s|^members = .*|members = [${members%, }]|" "$oldest/Cargo.toml"
 for tool in deny audit semver-checks; do
     command -v "cargo-$tool" >/dev/null || fail "cargo-$tool is missing: cargo install cargo-$tool"
 done
-cargo deny check
+cargo deny --workspace check
 cargo audit
 # The first version has nothing to compare with.
 if cargo info --quiet --registry crates-io larder >/dev/null 2>&1; then
