@@ -382,9 +382,9 @@ mutant change-is-compared $core/memory/fence.rs 's/\(same && self\.is_alive\(\)\
 mutant change-follows-the-store $core/engine/change.rs 's/if ticket\.commit_over\(/let ticket = self.fences.issue(request.key.id(), request.key.as_str(), ticket.stamps.clone());\n        if ticket.commit_over(/'
 
 mutant scheduled-evicted-key $core/engine/scheduled.rs 's/let entry = job\.engine\.kept\(job\)\?;/let Some(entry) = job.engine.kept(job) else {\n            return Some(Current { made: Timestamp::default(), read: Timestamp::NEVER, fresh: false });\n        };/'
-mutant scheduled-evicted-from-the-store $core/engine/scheduled.rs 's/&& !wanted && !known/\&\& !wanted \&\& !known \&\& false/'
+mutant scheduled-evicted-from-the-store $core/engine/scheduled.rs 's/self\.is_turn_without_memory\(\) && !missing\.found/self.is_turn_without_memory() \&\& false \&\& !missing.found/'
 mutant scheduled-unused-key $core/engine/scheduled.rs 's/if !self\.is_in_use\(&current\)/if !self.is_in_use(\&current) \&\& false/'
-mutant scheduled-refresh-is-no-read $core/engine/scheduled.rs 's/if !self\.scheduled \{/if self.scheduled || !self.scheduled {/'
+mutant scheduled-refresh-is-no-read $core/engine/scheduled.rs 's/if self\.unasked\.is_none\(\) \{/if self.unasked.is_none() || self.unasked.is_some() {/'
 
 # Requests whose connection broke. The simulation has no Redis.
 suite_of lost_connections

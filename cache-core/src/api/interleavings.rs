@@ -132,6 +132,32 @@ fn no_old_value_after_an_eviction() {
     }
 }
 
+/// A scheduled refresh while the key is evicted: the key does not come back, whichever comes first. (The eviction of a pattern
+/// revokes tickets first and then removes entries. A refresh that begins in between loads the new value, and may store it.)
+#[test]
+fn a_scheduled_refresh_does_not_bring_an_evicted_key_back() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    for how in [How::Remove, How::Tag, How::Clear] {
+        interleaved(move || {
+            let world = World::new();
+            let load = || async {
+                shuttle::future::yield_now().await;
+                Ok::<u64, ()>(7)
+            };
+            let entry = world.cache.entry("row").policy(TAGGED.ttl(5 * MINUTE));
+            block_on(entry.or_refresh_every(MINUTE, load)).unwrap();
+            let engine = Arc::clone(&world.cache.engine);
+            engine.clock().advance(MINUTE);
+            let key = engine.scheduled(|_, _| true).pop().unwrap();
+            let refresher = thread::spawn(move || block_on(key.take_turn_now(&engine)));
+            block_on(world.change(how));
+            refresher.join().unwrap();
+            let found = block_on(world.cache.entry("row").policy(TAGGED).get::<u64>());
+            assert_eq!(found.unwrap(), None, "{how:?}");
+        });
+    }
+}
+
 /// Two concurrent evictions, each followed by a read.
 #[test]
 fn no_old_value_after_either_of_two_evictions() {

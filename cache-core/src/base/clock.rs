@@ -124,7 +124,7 @@ impl Clock {
     }
 
     /// Advances a manual clock and wakes the tasks whose moment has come. Does nothing to other clocks.
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "testing", shuttle))]
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(manual) = &self.0 {
             manual.advance(millis(by));

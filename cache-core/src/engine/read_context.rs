@@ -32,8 +32,17 @@ pub(crate) struct ReadContext {
     pub(super) transaction: Option<OpenTransaction>,
     /// For a refresh: when it was requested.
     pub(super) requested: u64,
-    /// Whether it refreshes on schedule, without a reader.
-    pub(super) scheduled: bool,
+    /// Why it refreshes without a reader, if it does.
+    pub(super) unasked: Option<Unasked>,
+}
+
+/// Why a value is refreshed without a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unasked {
+    /// The turn of its schedule has come.
+    Turn,
+    /// A reload, which has marked the old value stale.
+    Reload,
 }
 
 /// The caller of a read.
@@ -55,8 +64,8 @@ impl ReadContext {
     ) -> Self {
         let id = request.key.id();
         let requested = if request.mode == Mode::Refresh { engine.flights.request() } else { 0 };
-        let (transaction, scheduled) = (None, false);
-        Self { engine, request, rules, id, caller, transaction, requested, scheduled }
+        let (transaction, unasked) = (None, None);
+        Self { engine, request, rules, id, caller, transaction, requested, unasked }
     }
 
     /// Its place among the items of a batch, if it is one.

@@ -38,8 +38,11 @@ impl Refresh {
             RemoteLookup::Missing(missing) => missing,
             RemoteLookup::Hit(hit) | RemoteLookup::Stale(hit) => return Outcome::Found(hit.age),
         };
-        if job.revives(&missing, purpose) {
+        if job.revives(&missing) {
             return Outcome::Gone;
+        }
+        if job.is_in_vain(&missing) {
+            return Outcome::Failed;
         }
         let opening = Opening { leader, ticket, missing, purpose };
         match job.permitted(opening).await {

@@ -12,7 +12,7 @@ use super::find::{Miss, ReadPurpose};
 use super::flight::Role;
 use super::handle::Engine;
 use super::lead::Lead;
-use super::read_context::{Caller, ReadContext};
+use super::read_context::{Caller, ReadContext, Unasked};
 use super::refresh::{Outcome, Refresh};
 use super::request::{Mode, Request};
 use super::scope::{ReadRoute, way};
@@ -165,6 +165,12 @@ impl Scheduled {
         self.interval.max(self.request.policy.throttle)
     }
 
+    /// A turn that a model checker takes.
+    #[cfg(all(test, shuttle))]
+    pub(crate) async fn take_turn_now(self: &Arc<Self>, engine: &Arc<Engine>) {
+        let _ = self.turn(engine).await;
+    }
+
     /// One turn: refreshes the value if it is old enough and in use. `None`: nothing has changed.
     async fn turn(self: &Arc<Self>, engine: &Arc<Engine>) -> Option<Next> {
         if engine.switch.is_closed() {
@@ -173,7 +179,7 @@ impl Scheduled {
         if !matches!(way(engine, &self.request).await, ReadRoute::Through) {
             return None;
         }
-        let job = self.job(engine);
+        let job = self.job(engine, Unasked::Turn);
         // Without a memory tier every read would wait for the flight, although the remote tier has a fresh value.
         let role = if job.is_strict() { job.role(true) } else { job.join(None) };
         let Role::Lead(leader, ticket) = role else { return None };
@@ -212,7 +218,7 @@ impl Scheduled {
             if !matches!(way(&engine, &self.request).await, ReadRoute::Through) {
                 return None;
             }
-            let job = self.job(&engine);
+            let job = self.job(&engine, Unasked::Reload);
             let Role::Lead(leader, ticket) = job.join(None) else { return None };
             let purpose = ReadPurpose::Renew { fresh: None };
             let refresh = Box::new(Refresh { job, leader, ticket, purpose });
@@ -242,10 +248,10 @@ impl Scheduled {
         }
     }
 
-    fn job(&self, engine: &Arc<Engine>) -> Arc<ReadContext> {
+    fn job(&self, engine: &Arc<Engine>, why: Unasked) -> Arc<ReadContext> {
         let caller = Caller { detaches: true, seat: None, pulse: None };
         let job = ReadContext::new(Arc::clone(engine), self.request.clone(), self.rules, caller);
-        Arc::new(job.on_schedule())
+        Arc::new(job.unasked(why))
     }
 
     /// The value that is to be refreshed, if it was not evicted, has not expired, and has not left the cache.
@@ -304,15 +310,15 @@ impl Engine {
 }
 
 impl ReadContext {
-    /// Makes it the read of a schedule, which is no use of the value.
-    fn on_schedule(mut self) -> Self {
-        self.scheduled = true;
+    /// Makes it a refresh without a reader, which is no use of the value.
+    fn unasked(mut self, why: Unasked) -> Self {
+        self.unasked = Some(why);
         self
     }
 
     /// Lets a new entry have the reads of the one that it replaces: no reader has asked for it.
     pub(super) fn keep_reads(&self, entry: &Stored) {
-        if !self.scheduled {
+        if self.unasked.is_none() {
             return;
         }
         if let Some(old) = self.engine.memory.as_ref().and_then(|memory| memory.peek(self.id)) {
@@ -321,10 +327,17 @@ impl ReadContext {
     }
 
     /// Whether a load would bring a value back that is gone, which only a reader may do. Without a memory tier,
-    /// the remote tier tells. (A value that was marked stale may be gone: its reload is wanted.)
-    pub(super) fn revives(&self, missing: &Miss, purpose: ReadPurpose) -> bool {
-        let known = missing.found || missing.remote_error.is_some();
-        let wanted = purpose == (ReadPurpose::Renew { fresh: None });
-        self.scheduled && self.is_strict() && !wanted && !known
+    /// the remote tier tells.
+    pub(super) fn revives(&self, missing: &Miss) -> bool {
+        self.is_turn_without_memory() && !missing.found && missing.remote_error.is_none()
+    }
+
+    /// Whether the value of a load could be stored nowhere.
+    pub(super) fn is_in_vain(&self, missing: &Miss) -> bool {
+        self.is_turn_without_memory() && missing.remote_error.is_some()
+    }
+
+    fn is_turn_without_memory(&self) -> bool {
+        self.unasked == Some(Unasked::Turn) && self.is_strict()
     }
 }
