@@ -85,7 +85,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Marking an entry stale: it is kept as a fallback for failed loads.
     user(&cache, 13).put(User { name: "Eve".to_owned() }).await?;
-    cache.mark_stale(users.key(&13)).await?;
+    cache.mark_stale(users.key(&13)?).await?;
     assert_eq!(users.get(&13).await?, None);
     println!("without a database: {:?}", user(&cache, 13).traced().await);
 

@@ -5,7 +5,7 @@
 pub use cache_core::EncryptionKeys;
 pub use cache_core::{
     Access, Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
-    Capacity, Clock, Codec, Compression, Error, EventHandler, Eviction, Expiry, Function,
+    Capacity, Clock, Codec, Compression, Error, EventGuard, Eviction, Expiry, Function,
     FunctionEntries, Invalidation, Key, KeyBuilder, KeyParts, LocalCache, Memory, ModelCache,
     OnError, Pattern, Policies, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
     Source, Stampede, TenantScope, Tiers, TimedOut, Timestamp, Transaction, TransactionScope,
@@ -39,10 +39,11 @@ pub mod codec {
 /// The futures that calls and caches return, what they report, and the traits of their arguments.
 pub mod future {
     pub use cache_core::{
-        AllTiers, BlockingEntry, CachedFunction, CallExpiry, Evict, EvictEach, EvictTarget,
-        EvictionProgress, Fits, InFormat, Inspect, IntoCache, IntoTtl, KeyStream, Load, LoadEach,
-        MemoryOnly, PatternEviction, Peek, PeekEach, Put, PutEach, Reload, Traced, TracedBatch,
-        TracedEntry, Warm, WarmProgress, WarmReport,
+        AllTiers, BatchInner, BlockingEntry, CachedFunction, CallExpiry, CallInner, ChoosesTiers,
+        Evict, EvictEach, EvictTarget, EvictionProgress, Fits, InFormat, Inspect, IntoCache,
+        IntoTtl, KeyStream, Load, LoadEach, MemoryOnly, Pairs, PatternEviction, Peek, PeekEach,
+        Put, PutEach, Reload, Traced, TracedBatch, TracedEntry, Warm, WarmInner, WarmProgress,
+        WarmReport,
     };
 }
 

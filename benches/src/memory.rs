@@ -112,7 +112,7 @@ fn policies<'a>(key: &str, call: fn(&Cache, u64) -> u64) -> Vec<Contender<'a>> {
     let policies = [Eviction::Auto, Eviction::Lru, Eviction::Lfu, Eviction::Ttl];
     let contender = |policy| {
         held(Larder, format!("larder: {policy:?}, {key}"), move |capacity| {
-            let memory = Memory::max_entries(capacity as u64).policy(policy);
+            let memory = Memory::max_entries(capacity as u64).eviction(policy);
             let cache = Cache::builder().memory(memory).build();
             cache.ok().map(|cache| Box::new(Ours(cache, call)) as Box<dyn Held>)
         })

@@ -31,7 +31,7 @@ fn hits(keys: &[u64], mut hit: impl FnMut(u64) -> bool) -> usize {
 }
 
 fn larder(keys: &[u64], capacity: usize, policy: Eviction) -> usize {
-    let memory = Memory::max_entries(capacity as u64).policy(policy);
+    let memory = Memory::max_entries(capacity as u64).eviction(policy);
     let Ok(cache) = Cache::builder().memory(memory).build() else { return 0 };
     hits(keys, |key| {
         let key = key.to_string();

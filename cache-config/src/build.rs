@@ -193,12 +193,12 @@ fn memory(config: &MemoryConfig, faults: &mut Vec<Fault>) -> Memory {
     };
     let memory = match config.eviction {
         None => memory,
-        Some(fields::Eviction::Auto) => memory.policy(cache_core::Eviction::Auto),
-        Some(fields::Eviction::Ttl) => memory.policy(cache_core::Eviction::Ttl),
+        Some(fields::Eviction::Auto) => memory.eviction(cache_core::Eviction::Auto),
+        Some(fields::Eviction::Ttl) => memory.eviction(cache_core::Eviction::Ttl),
         #[cfg(feature = "moka")]
-        Some(fields::Eviction::Lru) => memory.policy(cache_core::Eviction::Lru),
+        Some(fields::Eviction::Lru) => memory.eviction(cache_core::Eviction::Lru),
         #[cfg(feature = "moka")]
-        Some(fields::Eviction::Lfu) => memory.policy(cache_core::Eviction::Lfu),
+        Some(fields::Eviction::Lfu) => memory.eviction(cache_core::Eviction::Lfu),
         #[cfg(not(feature = "moka"))]
         Some(other) => {
             let word = if other == fields::Eviction::Lru { "lru" } else { "lfu" };

@@ -43,10 +43,10 @@ mod tags;
 
 pub use crate::api::{
     Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, ChoosesTiers,
-    EventHandler, Fits, Function, FunctionEntries, FunctionStats, InFormat, Info, Invalidation,
+    EventGuard, Fits, Function, FunctionEntries, FunctionStats, InFormat, Info, Invalidation,
     KeyCount, KeyStream, LocalCache, MemoryInfo, MemoryOnly, ModelCache, Monitor, MonitorGuard,
-    Reload, RemoteInfo, ScheduleGuard, ServerInfo, TracedEntry, UpdateMode, Warm, WarmProgress,
-    WarmReport, Warmup, clear_all, function, warm,
+    Reload, RemoteInfo, ScheduleGuard, ServerInfo, TracedEntry, UpdateMode, Warm, WarmInner,
+    WarmProgress, WarmReport, Warmup, clear_all, function, warm,
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
@@ -59,8 +59,8 @@ pub use crate::base::{
     Timestamp, block_on,
 };
 pub use crate::call::{
-    Batch, CachedFunction, Call, CallExpiry, Evict, EvictEach, EvictTarget, Inspect, IntoCache,
-    Load, LoadEach, Peek, PeekEach, Put, PutEach, Traced, TracedBatch,
+    Batch, BatchInner, CachedFunction, Call, CallExpiry, CallInner, Evict, EvictEach, EvictTarget,
+    Inspect, IntoCache, Load, LoadEach, Pairs, Peek, PeekEach, Put, PutEach, Traced, TracedBatch,
 };
 #[cfg(feature = "encryption")]
 pub use crate::codec::EncryptionKeys;

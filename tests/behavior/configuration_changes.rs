@@ -44,7 +44,7 @@ async fn fill(cache: &Cache, count: usize) {
 #[tokio::test]
 async fn a_smaller_bound_applies_immediately_and_a_larger_one_from_then_on() {
     for eviction in [Eviction::Auto, Eviction::Ttl] {
-        let memory = Memory::max_entries(4_096).policy(eviction);
+        let memory = Memory::max_entries(4_096).eviction(eviction);
         let cache = Cache::builder().memory(memory).build().unwrap();
         fill(&cache, 4_096).await;
         let before = cache.stats();
@@ -73,7 +73,7 @@ async fn a_smaller_bound_applies_immediately_and_a_larger_one_from_then_on() {
 #[tokio::test]
 async fn bounds_in_bytes_change_too() {
     for eviction in [Eviction::Auto, Eviction::Ttl] {
-        let memory = Memory::max_bytes(32 << 20).policy(eviction).weigher(|_: &usize| 16 << 10);
+        let memory = Memory::max_bytes(32 << 20).eviction(eviction).weigher(|_: &usize| 16 << 10);
         let cache = Cache::builder().memory(memory).build().unwrap();
         fill(&cache, 1_500).await;
         assert!(cache.stats().bytes > 20 << 20);
@@ -95,7 +95,7 @@ async fn removed_values_may_use_the_cache() {
         }
     }
     for eviction in [Eviction::Auto, Eviction::Ttl] {
-        let memory = Memory::max_entries(1_000).policy(eviction);
+        let memory = Memory::max_entries(1_000).eviction(eviction);
         let cache = Cache::builder().memory(memory).name("nosy").build().unwrap();
         cache.install();
         for n in 0..1_000 {
@@ -135,7 +135,7 @@ async fn unsupported_changes_are_rejected_and_change_nothing() {
     for eviction in [Eviction::Lru, Eviction::Lfu] {
         assert_eq!(
             refused(
-                cache(Memory::max_entries(100).policy(eviction))
+                cache(Memory::max_entries(100).eviction(eviction))
                     .set_capacity(Capacity::Entries(50))
             ),
             "max_entries: this engine can't change its bound while it runs; build the cache anew"

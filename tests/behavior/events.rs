@@ -48,7 +48,7 @@ async fn all_rules_of_the_type_run_and_no_others() {
 async fn a_rule_ends_with_its_handle_unless_it_is_kept() {
     let cache = filled().await;
     let rule = cache.on(key_of_a);
-    assert_eq!(format!("{rule:?}"), "EventHandler { event: \"behavior::events::Saved\", .. }");
+    assert_eq!(format!("{rule:?}"), "EventGuard { event: \"behavior::events::Saved\", .. }");
     drop(rule);
     assert_eq!(cache.emit(&Saved { id: 1 }).await.unwrap(), 0);
     assert_eq!(keys(&cache).await.len(), 4);
@@ -103,7 +103,7 @@ async fn a_rule_that_panics_does_not_stop_the_others() {
     let _panics = cache.on::<Saved>(|event| panic!("no rule for {}", event.id));
     let _after = cache.on::<Saved>(|_| Invalidation::new().key("b:2"));
     let failed = cache.emit(&Saved { id: 1 }).await;
-    let Err(Error::RulePanicked { event, message }) = failed else { panic!("{failed:?}") };
+    let Err(Error::RulePanicked { event, message, .. }) = failed else { panic!("{failed:?}") };
     assert_eq!((event, message.as_str()), ("behavior::events::Saved", "no rule for 1"));
     assert_eq!(keys(&cache).await, ["a:2", "b:1"]);
 }

@@ -292,7 +292,7 @@ async fn memory_usage_includes_the_heap_in_every_tier() {
     let bounds = [Memory::max_entries(1_000), Memory::max_bytes(64 << 20)];
     for bound in bounds {
         for eviction in [Eviction::Auto, Eviction::Lru, Eviction::Lfu, Eviction::Ttl] {
-            let cache = Cache::builder().memory(bound.clone().policy(eviction)).build().unwrap();
+            let cache = Cache::builder().memory(bound.clone().eviction(eviction)).build().unwrap();
             let used = used(&cache).await;
             assert!((500_000..560_000).contains(&used), "{eviction:?}: {used}");
             cache.clear().await.unwrap();

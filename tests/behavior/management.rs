@@ -242,7 +242,7 @@ async fn of_many_values_the_failed_ones_are_named() {
         }
         let error = stored.unwrap_err();
         assert!(error.to_string().starts_with("3 of 6 failed, the first one `n:1`: "), "{error}");
-        let Error::Several { failed, of: 6 } = error else { panic!("{name}: {error}") };
+        let Error::Several { failed, of: 6, .. } = error else { panic!("{name}: {error}") };
         let keys: Vec<&str> = failed.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["n:1", "n:3", "n:5"], "{name}");
         assert!(failed.iter().all(|(_, error)| matches!(error, Error::Encode { .. })), "{name}");

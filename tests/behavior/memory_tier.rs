@@ -58,7 +58,7 @@ fn keys(cache: &Cache) -> Vec<String> {
 struct Blob(Vec<u8>);
 
 fn blobs(bytes: u64, eviction: Eviction) -> Cache {
-    build(Memory::max_bytes(bytes).weigher(|blob: &Blob| blob.0.len() as u64).policy(eviction))
+    build(Memory::max_bytes(bytes).weigher(|blob: &Blob| blob.0.len() as u64).eviction(eviction))
 }
 
 fn insert_blob(cache: &Cache, key: &str, size: usize) {
@@ -76,7 +76,7 @@ fn has_blob(cache: &Cache, key: &str) -> bool {
 
 #[test]
 fn lru_evicts_the_least_recently_used() {
-    let cache = build(Memory::max_entries(4).policy(Eviction::Lru));
+    let cache = build(Memory::max_entries(4).eviction(Eviction::Lru));
     for key in ["a", "b", "c", "d"] {
         insert(&cache, key, 1);
     }
@@ -95,7 +95,7 @@ fn lru_evicts_the_least_recently_used() {
 
 #[test]
 fn lru_agrees_with_a_list() {
-    let cache = build(Memory::max_entries(16).policy(Eviction::Lru));
+    let cache = build(Memory::max_entries(16).eviction(Eviction::Lru));
     let mut model: Vec<String> = Vec::new();
     let mut random = 1_u64;
     for _ in 0..5_000 {
@@ -121,7 +121,7 @@ fn lru_agrees_with_a_list() {
 
 #[test]
 fn lfu_keeps_the_frequently_used_over_a_scan() {
-    let cache = build(Memory::max_entries(100).policy(Eviction::Lfu));
+    let cache = build(Memory::max_entries(100).eviction(Eviction::Lfu));
     for id in 0..100 {
         insert(&cache, &format!("k{id}"), id);
     }
@@ -135,7 +135,7 @@ fn lfu_keeps_the_frequently_used_over_a_scan() {
 
 #[test]
 fn ttl_keeps_the_entries_that_live_longest() {
-    let cache = build(Memory::max_entries(3).policy(Eviction::Ttl));
+    let cache = build(Memory::max_entries(3).eviction(Eviction::Ttl));
     insert_for(&cache, "minute", 60);
     insert(&cache, "forever", 1);
     insert_for(&cache, "hour", 3_600);
@@ -266,7 +266,7 @@ fn weighers_are_by_type() {
 fn entries_and_bytes_are_reported() {
     for eviction in ALL {
         let memory = Memory::max_entries(100).weigher(|blob: &Blob| blob.0.len() as u64);
-        let cache = build(memory.policy(eviction));
+        let cache = build(memory.eviction(eviction));
         (0..10).for_each(|id| insert_blob(&cache, &format!("k{id}"), 1_000));
         let stats = cache.stats();
         assert_eq!(stats.entries, 10, "{eviction:?}");
@@ -291,7 +291,7 @@ fn many_keys_leave_no_more_than_the_bound() {
     let many = |eviction| {
         // All keys for the default engine; the other engines are slower.
         let keys = if eviction == Eviction::Auto { 1_000_000 } else { 200_000 };
-        let cache = build(Memory::max_entries(1_001).policy(eviction));
+        let cache = build(Memory::max_entries(1_001).eviction(eviction));
         for id in 0..keys {
             insert(&cache, &id.to_string(), id);
             if id % 50_000 == 0 {
@@ -313,7 +313,7 @@ fn on(clock: &Clock, memory: Memory) -> Builder {
 fn expired_entries_are_reclaimed_without_a_read() {
     for eviction in ALL {
         let clock = Clock::manual();
-        let cache = on(&clock, Memory::max_entries(1_000).policy(eviction)).build().unwrap();
+        let cache = on(&clock, Memory::max_entries(1_000).eviction(eviction)).build().unwrap();
         (0..200).for_each(|id| insert_for(&cache, &format!("short{id}"), 10));
         (0..100).for_each(|id| insert_for(&cache, &format!("long{id}"), 1_000));
         let tagged = Policy::new().tags(&["news"]);
@@ -338,7 +338,7 @@ fn expired_entries_are_reclaimed_without_a_read() {
 fn stale_entries_stay_as_long_as_they_are_of_use() {
     for eviction in ALL {
         let clock = Clock::manual();
-        let cache = on(&clock, Memory::max_entries(10).policy(eviction)).build().unwrap();
+        let cache = on(&clock, Memory::max_entries(10).eviction(eviction)).build().unwrap();
         let policy = Policy::new().ttl(Duration::from_secs(10)).stale(Duration::from_secs(5));
         now(cache.entry("k").policy(policy).insert(1_u64)).unwrap();
         clock.advance(Duration::from_secs(14));
@@ -360,7 +360,7 @@ fn comes_true(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn the_sweeper_reclaims_by_itself() {
     let caches = ALL.map(|eviction| {
-        let memory = Memory::max_entries(1_000).policy(eviction);
+        let memory = Memory::max_entries(1_000).eviction(eviction);
         build(memory.sweep_every(Duration::from_millis(20)))
     });
     // Twice: the first sweep must not be the last.
@@ -416,7 +416,7 @@ fn the_sweeper_keeps_no_cache_alive() {
 fn reclaiming_never_takes_a_newer_entry() {
     for eviction in ALL {
         let clock = Clock::manual();
-        let cache = on(&clock, Memory::max_entries(100).policy(eviction)).build().unwrap();
+        let cache = on(&clock, Memory::max_entries(100).eviction(eviction)).build().unwrap();
         let done = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -475,7 +475,7 @@ fn a_value_whose_drop_uses_the_cache() {
             for capacity in [1, 2, 8] {
                 for memory in [Memory::max_entries(capacity), Memory::max_bytes(capacity * 600)] {
                     let clock = Clock::manual();
-                    let cache = on(&clock, memory.policy(eviction)).build().unwrap();
+                    let cache = on(&clock, memory.eviction(eviction)).build().unwrap();
                     thread::scope(|scope| {
                         for start in [0, 50] {
                             let (cache, clock) = (&cache, &clock);
@@ -522,10 +522,10 @@ fn refused(memory: Memory, field: &str, pieces: &[&str]) {
 fn invalid_bounds_are_rejected() {
     for eviction in ALL {
         let fix = ["found zero", "1 at least", "no_memory()"];
-        refused(Memory::max_entries(0).policy(eviction), "max_entries", &fix);
-        refused(Memory::max_bytes(0).policy(eviction), "max_bytes", &fix);
+        refused(Memory::max_entries(0).eviction(eviction), "max_entries", &fix);
+        refused(Memory::max_bytes(0).eviction(eviction), "max_bytes", &fix);
         for too_often in [Duration::ZERO, Duration::from_micros(1)] {
-            let memory = Memory::default().policy(eviction).sweep_every(too_often);
+            let memory = Memory::default().eviction(eviction).sweep_every(too_often);
             refused(memory, "sweep_every", &["1 ms at least", "leave it out"]);
         }
     }

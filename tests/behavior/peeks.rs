@@ -103,7 +103,7 @@ async fn a_peek_does_not_restart_the_idle_time() {
 #[tokio::test]
 async fn a_peek_does_not_keep_an_entry_in_memory() {
     for how in 0..7 {
-        let memory = Memory::max_entries(3).policy(Eviction::Lru);
+        let memory = Memory::max_entries(3).eviction(Eviction::Lru);
         let cache = Cache::builder().memory(memory).build().unwrap();
         for id in 1..=3 {
             row(&cache, id).await;
@@ -144,7 +144,7 @@ async fn a_peek_in_an_outage_leaves_no_trace() {
     let clock = Clock::manual();
     for how in 0..5 {
         let gated = Gated::leased(&clock);
-        let memory = Memory::max_entries(3).policy(Eviction::Lru);
+        let memory = Memory::max_entries(3).eviction(Eviction::Lru);
         let builder = Cache::builder().clock(clock.clone()).memory(memory);
         let cache = builder.remote(gated.backend.clone()).build().unwrap();
         for id in 1..=3 {
@@ -170,7 +170,7 @@ async fn a_peek_in_an_outage_leaves_no_trace() {
 #[tokio::test]
 async fn a_peek_does_not_find_evicted_entries() {
     for eviction in [Eviction::Lru, Eviction::Lfu, Eviction::Ttl] {
-        let memory = Memory::max_entries(100).policy(eviction);
+        let memory = Memory::max_entries(100).eviction(eviction);
         let cache = Cache::builder().memory(memory).build().unwrap();
         for round in 0..20 {
             cache.insert("row:1", round).await.unwrap();

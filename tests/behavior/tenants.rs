@@ -326,7 +326,7 @@ async fn a_view_of_a_model_is_the_tenants_own() {
         assert_eq!(umbrella.get_many(&[7, 8]).await.unwrap(), [None, Some(3)]);
         assert_eq!(acme.get(&7).await.unwrap(), Some(1));
         // The key of the view works with the tenant's handle.
-        let key = acme.key(&7);
+        let key = acme.key(&7).unwrap();
         assert_eq!(acme.cache().get::<u64>(&key).await.unwrap(), Some(1));
         cache.tenant("acme").unwrap().clear().await.unwrap();
         assert_eq!(acme.get(&7).await.unwrap(), None);

@@ -227,7 +227,7 @@ async fn ids_survive_a_round_trip() {
     let pairs = cache.typed::<(u64, String), u64>("pairs").unwrap();
     pairs.insert(&(7, "a,b".to_owned()), 3).await.unwrap();
     assert_eq!(pairs.get(&(7, "a,b".to_owned())).await.unwrap(), Some(3));
-    assert_eq!(pairs.key(&(7, "a,b".to_owned())).as_str(), "pairs:get:(7,a%2Cb,),");
+    assert_eq!(pairs.key(&(7, "a,b".to_owned())).unwrap().as_str(), "pairs:get:(7,a%2Cb,),");
 }
 
 #[test]
@@ -297,4 +297,17 @@ async fn ids_that_serde_rejects_share_nothing() {
         let stored = cache.stats().remote_stores;
         assert_eq!(stored, 0, "{name}: no read could find it there");
     }
+}
+
+#[tokio::test]
+async fn an_id_that_serde_refuses_has_no_key() {
+    use std::os::unix::ffi::OsStringExt as _;
+    use std::path::PathBuf;
+
+    let cache = Cache::builder().build().unwrap();
+    let files = cache.typed::<PathBuf, u64>("file").unwrap();
+    assert!(files.key(&PathBuf::from("a")).is_ok());
+    let odd = PathBuf::from(std::ffi::OsString::from_vec(vec![0xff]));
+    let error = files.key(&odd).unwrap_err().to_string();
+    assert!(error.contains("serde refuses this id"), "{error}");
 }

@@ -16,7 +16,7 @@ async fn fill(cache: &Cache, prefix: &str, entries: u64, policy: Policy) {
 async fn each_entry_leaves_for_one_cause() {
     for eviction in ALL {
         let clock = Clock::manual();
-        let memory = Memory::max_entries(100).policy(eviction);
+        let memory = Memory::max_entries(100).eviction(eviction);
         let cache = Cache::builder().memory(memory).clock(clock.clone()).build().unwrap();
         fill(&cache, "short", 3, Policy::new().ttl(Duration::from_secs(1))).await;
         fill(&cache, "tagged", 4, Policy::new().tags(&["news"])).await;

@@ -20,7 +20,7 @@ const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Ttl, Eviction::Lru, Evicti
 struct Heard(Arc<Mutex<Vec<String>>>);
 
 impl CacheListener for Heard {
-    fn on_signal(&self, signal: &CacheEvent<'_>) {
+    fn on_event(&self, signal: &CacheEvent<'_>) {
         let text = match signal {
             CacheEvent::Removed { key, cause } => format!("{key} {}", cause.name()),
             CacheEvent::LoadFailed { key, function } => format!("{key} failed in {function:?}"),
@@ -47,7 +47,7 @@ fn heard_by(set: impl FnOnce(larder::Builder) -> larder::Builder) -> (Heard, Cac
 async fn each_removal_is_reported_once_with_its_cause() {
     for eviction in ALL {
         let clock = Clock::manual();
-        let memory = Memory::max_entries(100).policy(eviction);
+        let memory = Memory::max_entries(100).eviction(eviction);
         let (heard, cache) = heard_by(|builder| builder.clock(clock.clone()).memory(memory));
         let short = Policy::new().ttl(Duration::from_secs(1));
         cache.entry("short").policy(short).insert(1_u64).await.unwrap();
@@ -79,7 +79,7 @@ async fn each_removal_is_reported_once_with_its_cause() {
 #[tokio::test]
 async fn an_entry_removed_for_room_is_reported_with_its_own_key() {
     for eviction in ALL {
-        let memory = Memory::max_entries(10).policy(eviction);
+        let memory = Memory::max_entries(10).eviction(eviction);
         let (heard, cache) = heard_by(|builder| builder.memory(memory));
         for id in 0..50 {
             cache.insert(format!("k{id}"), id).await.unwrap();
@@ -102,7 +102,7 @@ async fn an_entry_removed_for_room_is_reported_with_its_own_key() {
 async fn an_entry_too_heavy_to_be_kept_is_reported() {
     for eviction in ALL {
         let weigher = |value: &Vec<u8>| value.len() as u64;
-        let memory = Memory::max_bytes(4_000).weigher(weigher).policy(eviction);
+        let memory = Memory::max_bytes(4_000).weigher(weigher).eviction(eviction);
         let (heard, cache) = heard_by(|builder| builder.memory(memory));
         cache.insert("large", vec![0_u8; 100_000]).await.unwrap();
         assert_eq!(heard.take(), ["large capacity"], "{eviction:?}");
@@ -112,7 +112,7 @@ async fn an_entry_too_heavy_to_be_kept_is_reported() {
 #[tokio::test]
 async fn a_changed_life_is_not_a_removal() {
     for eviction in ALL {
-        let memory = Memory::max_entries(100).policy(eviction);
+        let memory = Memory::max_entries(100).eviction(eviction);
         let (heard, cache) = heard_by(|builder| builder.memory(memory));
         let kept =
             Policy::new().ttl(Duration::from_secs(60)).stale_if_error(Duration::from_secs(60));
@@ -205,7 +205,7 @@ async fn it_may_use_the_cache() {
         let heard = Heard::default();
         let told = heard.clone();
         let use_it = move |signal: &CacheEvent<'_>| {
-            told.on_signal(signal);
+            told.on_event(signal);
             let (Some(cache), CacheEvent::Removed { key, cause }) = (inside.get(), signal) else {
                 return;
             };
@@ -223,7 +223,7 @@ async fn it_may_use_the_cache() {
                 cache.stats();
             }
         };
-        let memory = Memory::max_entries(20).policy(eviction);
+        let memory = Memory::max_entries(20).eviction(eviction);
         let builder = Cache::builder().memory(memory).clock(clock.clone());
         let cache = builder.listener(use_it).build().unwrap();
         place.set(cache.clone()).unwrap();
@@ -262,7 +262,7 @@ async fn it_may_use_the_remote_tier() {
     let (inside, heard) = (Arc::clone(&place), Heard::default());
     let told = heard.clone();
     let use_it = move |signal: &CacheEvent<'_>| {
-        told.on_signal(signal);
+        told.on_event(signal);
         let enough = told.0.lock().unwrap().len() > 20;
         if let (Some(cache), false) = (inside.get(), enough) {
             // Polls once and drops the future, as with a cancelled caller: an eviction would stay pending.
@@ -297,7 +297,7 @@ async fn it_may_use_the_remote_tier() {
 #[tokio::test]
 async fn a_panic_in_it_ends_nothing() {
     for eviction in ALL {
-        let memory = Memory::max_entries(10).policy(eviction);
+        let memory = Memory::max_entries(10).eviction(eviction);
         let builder =
             Cache::builder().memory(memory).listener(|_: &CacheEvent<'_>| panic!("on purpose"));
         let cache = builder.build().unwrap();

@@ -109,7 +109,7 @@ fn a_hit_allocates_nothing() {
 fn a_hit_allocates_nothing_on_a_handle() {
     for eviction in [Eviction::Auto, Eviction::Ttl] {
         for memory in [Memory::max_entries(1_000), Memory::max_bytes(1 << 20)] {
-            let cache = Cache::builder().memory(memory.policy(eviction)).build().unwrap();
+            let cache = Cache::builder().memory(memory.eviction(eviction)).build().unwrap();
             let call = || assert_eq!(now(templated(8).cache(&cache)), 8);
             call();
             call();

@@ -1,6 +1,7 @@
 //! P2: an entry that lacks one of the tags that a reader declares is a miss for this reader, on every path. An eviction
 //! of the tag would not remove such an entry.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -299,6 +300,33 @@ async fn a_built_key_requires_its_tags() {
 }
 
 #[tokio::test]
+async fn loads_of_many_built_keys_require_and_store_their_tags() {
+    let clock = Clock::manual();
+    for cache in caches(&clock) {
+        let key = Key::builder().model("user").operation("get").param(&7u64).build().unwrap();
+        let tenants = Key::builder().tenant("acme").text("plan").build().unwrap();
+        for key in [&key, &tenants] {
+            let load = |value: u64| {
+                let text = key.as_str().to_owned();
+                let found = HashMap::from([(text, value)]);
+                cache.get_or_load_many([key], move |_| {
+                    let found = found.clone();
+                    async move { Ok::<_, Error>(found) }
+                })
+            };
+            cache.insert(key.as_str(), 1u64).await.unwrap();
+            assert_eq!(load(2).await.unwrap()[key.as_str()], 2, "the entry lacks the tag");
+            assert_eq!(load(3).await.unwrap()[key.as_str()], 2);
+        }
+        Invalidation::new().cache(&cache).model("user").run().await.unwrap();
+        cache.tenant("acme").unwrap().clear().await.unwrap();
+        for key in [&key, &tenants] {
+            assert_eq!(cache.get::<u64>(key).await.unwrap(), None);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_clear_of_a_tenant_removes_entries_inserted_under_its_name() {
     let clock = Clock::manual();
     for cache in caches(&clock) {
@@ -324,12 +352,12 @@ async fn a_models_view_and_its_functions_require_the_same_tags() {
     for cache in caches(&clock) {
         let origin = Origin::at(&clock);
         let users = cache.typed::<u64, u64>("user").unwrap();
-        cache.insert(users.key(&7).as_str(), 10u64).await.unwrap();
+        cache.insert(users.key(&7).unwrap().as_str(), 10u64).await.unwrap();
         assert_eq!(users.get(&7).await.unwrap(), None);
         assert_eq!(users.get_many(&[7]).await.unwrap(), [None]);
         users.insert(&7, 11).await.unwrap();
         assert_eq!(soon(of_model(&cache, &origin, 7)).await, 11);
-        cache.insert(users.key(&8), 12u64).await.unwrap();
+        cache.insert(users.key(&8).unwrap(), 12u64).await.unwrap();
         assert_eq!(users.get(&8).await.unwrap(), Some(12));
         users.clear().await.unwrap();
         assert_eq!(users.get_many(&[7, 8]).await.unwrap(), [None, None]);

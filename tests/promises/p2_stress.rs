@@ -195,11 +195,11 @@ fn no_old_value_on_threads() {
 #[cfg(feature = "moka")]
 #[test]
 fn no_old_value_on_a_runtime_over_moka() {
-    on_a_runtime(Memory::max_entries(ROOM).policy(larder::Eviction::Lfu), MOKA);
+    on_a_runtime(Memory::max_entries(ROOM).eviction(larder::Eviction::Lfu), MOKA);
 }
 
 #[cfg(feature = "moka")]
 #[test]
 fn no_old_value_on_threads_over_moka() {
-    on_threads(Memory::max_entries(ROOM).policy(larder::Eviction::Lru), MOKA);
+    on_threads(Memory::max_entries(ROOM).eviction(larder::Eviction::Lru), MOKA);
 }

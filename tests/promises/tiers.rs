@@ -35,13 +35,13 @@ pub(crate) fn every_with(clock: &Clock, with: impl Fn(Builder) -> Builder) -> Ve
         #[cfg(feature = "moka")]
         one(
             "moka",
-            builder().memory(larder::Memory::max_entries(100).policy(larder::Eviction::Lru)),
+            builder().memory(larder::Memory::max_entries(100).eviction(larder::Eviction::Lru)),
             None,
         ),
         #[cfg(feature = "moka")]
         one(
             "moka + remote",
-            builder().memory(larder::Memory::max_entries(100).policy(larder::Eviction::Lfu)),
+            builder().memory(larder::Memory::max_entries(100).eviction(larder::Eviction::Lfu)),
             store(),
         ),
     ]

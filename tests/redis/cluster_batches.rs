@@ -151,7 +151,7 @@ async fn a_node_that_is_full_refuses_its_own_keys_only(cluster: &Cluster, redis:
     cluster.servers[full].cli(&["config", "set", "maxmemory", "0"]);
     let error = stored.unwrap_err();
     assert!(error.to_string().contains(" of 60 failed, the first one `row:"), "{error}");
-    let Error::Several { failed, of: 60 } = error else { panic!("{error}") };
+    let Error::Several { failed, of: 60, .. } = error else { panic!("{error}") };
     assert!(failed.iter().all(|(_, error)| error.to_string().contains("OOM")), "{failed:?}");
     let failed: Vec<String> = failed.into_iter().map(|(key, _)| key).collect();
     let refused: Vec<String> = keys.iter().filter(|key| place(key) == full).cloned().collect();

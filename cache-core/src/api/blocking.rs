@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 
 use super::entry::{AllTiers, CacheEntry, ChoosesTiers, Fits, InFormat, MemoryOnly, TracedEntry};
 use super::local::LocalCache;
-use crate::base::{Access, Cached, Error, IntoTtl, Pattern, Policy, Tiers, block_on, outside};
+use crate::base::{
+    Access, CacheValue, Cached, Error, IntoTtl, Pattern, Policy, Tiers, block_on, outside,
+};
 use crate::engine::Cache;
 use crate::key::KeyBuf;
 
@@ -171,6 +173,23 @@ impl<'c, P> BlockingEntry<'c, P> {
     /// See [`CacheEntry::ttl`].
     pub fn ttl(self, ttl: impl IntoTtl) -> Self {
         Self(self.0.ttl(ttl))
+    }
+
+    /// See [`CacheEntry::ttl_with`].
+    pub fn ttl_with<T, L>(self, ttl: impl Fn(&T) -> L + Send + Sync + 'static) -> Self
+    where
+        T: CacheValue,
+        L: IntoTtl,
+    {
+        Self(self.0.ttl_with(ttl))
+    }
+
+    /// See [`CacheEntry::cache_if`].
+    pub fn cache_if<T: CacheValue>(
+        self,
+        keep: impl Fn(&T) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.cache_if(keep))
     }
 
     /// See [`CacheEntry::tag`].

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::base::{Error, KnownResult, Policy, PolicyRef};
+use crate::base::{Error, KnownResult, PLAIN, Policy, PolicyRef};
 use crate::call::{Asking, CacheChoice, Found, Rules, Wanted, in_foreground};
 use crate::codec::{RemoteValue, coder};
 use crate::engine::{Cache, Request};
@@ -90,14 +90,13 @@ impl Cache {
         load: F,
     ) -> Result<HashMap<String, T>, E>
     where
-        K: Into<String>,
+        K: Into<KeyBuf>,
         T: RemoteValue,
         E: 'static,
         F: Fn(Vec<String>) -> Fut,
         Fut: Future<Output = Result<HashMap<String, T>, E>>,
     {
-        let keys = keys.into_iter().map(Into::into).collect();
-        self.load_many(keys, |key| self.plain::<T>(key), load).await
+        self.load_keys(keys, PolicyRef::Static(&PLAIN), load).await
     }
 
     /// Returns the values of many keys with one policy, like [`get_or_load_many`](Self::get_or_load_many).
@@ -112,15 +111,37 @@ impl Cache {
         load: F,
     ) -> Result<HashMap<String, T>, E>
     where
-        K: Into<String>,
+        K: Into<KeyBuf>,
         T: RemoteValue,
         E: 'static,
         F: Fn(Vec<String>) -> Fut,
         Fut: Future<Output = Result<HashMap<String, T>, E>>,
     {
-        let keys = keys.into_iter().map(Into::into).collect();
-        let policy = PolicyRef::Own(Arc::new(policy));
-        self.load_many(keys, |key| self.request::<T>(key, policy.clone()), load).await
+        self.load_keys(keys, PolicyRef::Own(Arc::new(policy)), load).await
+    }
+
+    /// The load knows keys as texts; the requests keep what else belongs to a key, such as the tags of its model.
+    async fn load_keys<K, T, E, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        policy: PolicyRef,
+        load: F,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: Into<KeyBuf>,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<String>) -> Fut,
+        Fut: Future<Output = Result<HashMap<String, T>, E>>,
+    {
+        let keys: Vec<KeyBuf> = keys.into_iter().map(Into::into).collect();
+        let texts: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        let by_text: HashMap<String, KeyBuf> = texts.iter().cloned().zip(keys).collect();
+        let request = |text: &String| {
+            let key = by_text.get(text).cloned().unwrap_or_else(|| text.as_str().into());
+            self.request::<T>(key, policy.clone())
+        };
+        self.load_many(texts, request, load).await
     }
 
     /// Loads the values of ids, each with its own request, like [`get_or_load_many`](Self::get_or_load_many).

@@ -37,10 +37,10 @@ pub use entry::{
 };
 pub use function::{Function, FunctionEntries, Leads, function, leads};
 pub use invalidation::{
-    EventHandler, Evictions, Invalidation, ScheduleGuard, WriteThrough, put_value, tenant_of,
+    EventGuard, Evictions, Invalidation, ScheduleGuard, WriteThrough, put_value, tenant_of,
 };
 pub use local::LocalCache;
 pub use monitor::{Alert, AlertState, Monitor, MonitorGuard, ServerInfo};
 pub use report::FunctionStats;
 pub use typed::{ModelCache, UpdateMode};
-pub use warm::{Reload, Warm, WarmProgress, WarmReport, Warmup, warm};
+pub use warm::{Reload, Warm, WarmInner, WarmProgress, WarmReport, Warmup, warm};

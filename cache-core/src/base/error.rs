@@ -52,6 +52,11 @@ impl BackendError {
         self.kind
     }
 
+    /// Returns the name of the operation that failed, such as `"get"`.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
     /// Returns the store's answer, or what is wrong with the configuration.
     pub fn message(&self) -> &str {
         &self.message
@@ -154,6 +159,7 @@ pub enum Error {
     Backend(BackendError),
     /// A value could not be encoded for the remote tier.
     #[error("the value under `{key}` can't be encoded: {message}")]
+    #[non_exhaustive]
     Encode {
         /// The key of the value.
         key: String,
@@ -163,6 +169,7 @@ pub enum Error {
     /// Some operations of one request failed, for example of
     /// [`Cache::insert_many`](crate::engine::Cache::insert_many). All others succeeded.
     #[error("{} of {of} failed, the first one `{}`: {}", failed.len(), first(failed).0, first(failed).1)]
+    #[non_exhaustive]
     Several {
         /// The failed keys and their errors, in the given order; at least one.
         failed: Vec<(String, Error)>,
@@ -172,6 +179,7 @@ pub enum Error {
     /// [`Cache::close`](crate::engine::Cache::close) could not carry out all pending evictions: other
     /// processes may read the evicted values from the remote tier until they expire.
     #[error("{evictions} evictions are still pending: {error}")]
+    #[non_exhaustive]
     Pending {
         /// The number of pending evictions.
         evictions: usize,
@@ -183,6 +191,7 @@ pub enum Error {
         "no cache is called `{name}`; install one with \
          `Cache::builder().name(\"{name}\").build()?.install()` (installed: {known})"
     )]
+    #[non_exhaustive]
     UnknownCache {
         /// The requested name.
         name: String,
@@ -192,6 +201,7 @@ pub enum Error {
     /// A rule of [`Cache::on`](crate::engine::Cache::on) panicked. The evictions of the other rules were
     /// carried out.
     #[error("a rule for `{event}` panicked, so its evictions are unknown: {message}")]
+    #[non_exhaustive]
     RulePanicked {
         /// The event's type.
         event: &'static str,

@@ -1,5 +1,6 @@
 //! The source of a value.
 
+use std::fmt;
 use std::time::Duration;
 
 /// A value with its source.
@@ -20,8 +21,9 @@ impl<T> Cached<T> {
     }
 }
 
-/// Where a value came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Where a value came from. As text, and for serde: `memory`, `remote`, `fail_safe`, ..
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Source {
     /// The memory tier.
@@ -42,4 +44,20 @@ pub enum Source {
     Coalesced,
     /// This call's own load, without the cache.
     Bypassed,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Memory => "memory",
+            Self::Remote => "remote",
+            Self::Stale => "stale",
+            Self::FailSafe => "fail_safe",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::Loaded => "loaded",
+            Self::Coalesced => "coalesced",
+            Self::Bypassed => "bypassed",
+        })
+    }
 }

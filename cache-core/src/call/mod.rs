@@ -23,8 +23,8 @@ mod work;
 
 pub use background::{Background, NeverCopied};
 pub use batch::{
-    Asked, Batch, Each, EvictEach, FetchEach, Found, Ids, KeyOf, LoadEach, Pairs, PeekEach,
-    PutEach, Repeat, TracedBatch, again, asked, found, repeats,
+    Asked, Batch, BatchInner, Each, EvictEach, FetchEach, Found, Ids, KeyOf, LoadEach, Pairs,
+    PeekEach, PutEach, Repeat, TracedBatch, again, asked, found, repeats,
 };
 pub(crate) use batch::{Asking, Wanted, in_foreground};
 pub use describe::{CallExpiry, Inspect};

@@ -55,8 +55,8 @@ pub type CodecError = Box<dyn std::error::Error + Send + Sync>;
 /// value's lifetime and tags. What the formats of larder do in addition is left to this one: it has to notice bytes of
 /// a former layout (by a new [`NAME`](Self::NAME)), and to trust no lengths in bytes that somebody else may have written.
 ///
-/// [`Codec`](crate::Codec) is the choice among larder's own formats. As types of this trait they are [`Json`](super::Json),
-/// [`MessagePack`](super::MessagePack) and [`Postcard`](super::Postcard).
+/// [`Codec`](crate::Codec) is the choice among larder's own formats. As types of this trait they are `Json` (with the
+/// feature `json`), [`MessagePack`](super::MessagePack) and [`Postcard`](super::Postcard).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no format for `{V}`",
     label = "the trait `ValueCodec<{V}>` is missing here",

@@ -25,7 +25,7 @@ use crate::base::{CacheValue, Error, duration};
 /// # fn main() -> Result<(), larder::Error> {
 /// let memory = Memory::max_bytes(64 << 20)
 ///     .weigher(|page: &Page| page.html.capacity() as u64)
-///     .policy(Eviction::Ttl)
+///     .eviction(Eviction::Ttl)
 ///     .sweep_every(Duration::from_secs(1));
 /// let cache = Cache::builder().memory(memory).build()?;
 /// # Ok(())
@@ -174,7 +174,7 @@ impl Memory {
 
     /// Sets which entry a full tier evicts. Default: [`Eviction::Auto`].
     #[must_use]
-    pub const fn policy(mut self, eviction: Eviction) -> Self {
+    pub const fn eviction(mut self, eviction: Eviction) -> Self {
         self.eviction = eviction;
         self
     }

@@ -128,18 +128,18 @@ pub enum CacheEvent<'a> {
 /// ```
 pub trait CacheListener: Send + Sync + 'static {
     /// Handles an event.
-    fn on_signal(&self, signal: &CacheEvent<'_>);
+    fn on_event(&self, signal: &CacheEvent<'_>);
 }
 
 impl<F: Fn(&CacheEvent<'_>) + Send + Sync + 'static> CacheListener for F {
-    fn on_signal(&self, signal: &CacheEvent<'_>) {
+    fn on_event(&self, signal: &CacheEvent<'_>) {
         self(signal);
     }
 }
 
 impl<L: CacheListener> CacheListener for Arc<L> {
-    fn on_signal(&self, signal: &CacheEvent<'_>) {
-        (**self).on_signal(signal);
+    fn on_event(&self, signal: &CacheEvent<'_>) {
+        (**self).on_event(signal);
     }
 }
 
@@ -184,7 +184,7 @@ impl Signals {
 
     pub(crate) fn tell(&self, signal: &CacheEvent<'_>) {
         let Some(listener) = &self.listener else { return };
-        if catch_unwind(AssertUnwindSafe(|| listener.on_signal(signal))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| listener.on_event(signal))).is_err() {
             tracing::error!(target: "larder::listener", cache = self.cache, "larder: the listener panicked");
         }
     }

@@ -17,27 +17,27 @@ struct Run(Box<Lists>);
 
 /// A rule that [`Cache::on`] added. Dropping it removes the rule.
 #[must_use = "the rule ends when this is dropped; `keep()` lets it live as long as the cache"]
-pub struct EventHandler {
+pub struct EventGuard {
     cache: Weak<Engine>,
     event: TypeId,
     name: &'static str,
     id: u64,
 }
 
-impl fmt::Debug for EventHandler {
+impl fmt::Debug for EventGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventHandler").field("event", &self.name).finish_non_exhaustive()
+        f.debug_struct("EventGuard").field("event", &self.name).finish_non_exhaustive()
     }
 }
 
-impl EventHandler {
+impl EventGuard {
     /// Keeps the rule while the cache lives.
     pub fn keep(mut self) {
         self.cache = Weak::new();
     }
 }
 
-impl Drop for EventHandler {
+impl Drop for EventGuard {
     fn drop(&mut self) {
         if let Some(cache) = self.cache.upgrade() {
             drop(cache.events().remove(self.event, self.id));
@@ -76,7 +76,7 @@ impl Cache {
     pub fn on<E: 'static>(
         &self,
         rule: impl Fn(&E) -> Invalidation + Send + Sync + 'static,
-    ) -> EventHandler {
+    ) -> EventGuard {
         // The rule must not keep its cache alive, so it keeps only the tenant's prefix.
         let tenant = self.prefix().cloned();
         let run = move |event: &dyn Any| {
@@ -85,7 +85,7 @@ impl Cache {
         };
         let event = TypeId::of::<E>();
         let id = self.engine.events().add(event, Arc::new(Run(Box::new(run))));
-        EventHandler { cache: Arc::downgrade(&self.engine), event, name: type_name::<E>(), id }
+        EventGuard { cache: Arc::downgrade(&self.engine), event, name: type_name::<E>(), id }
     }
 
     /// Emits an event: evicts the entries of functions with `#[cached(invalidate_on = [E])]` in this cache,

@@ -6,7 +6,7 @@ mod list;
 mod schedule;
 mod write_through;
 
-pub use events::EventHandler;
+pub use events::EventGuard;
 pub use evictions::Evictions;
 pub use list::Invalidation;
 pub use schedule::ScheduleGuard;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use super::ModelCache;
-use crate::api::invalidation::{EventHandler, Invalidation};
+use crate::api::invalidation::{EventGuard, Invalidation};
 use crate::base::Error;
 use crate::codec::RemoteValue;
 use crate::engine::Trace;
@@ -81,7 +81,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
     }
 
     /// Evicts an id's entry whenever an event is emitted: `id` returns the id, if any. As with
-    /// [`Cache::on`](crate::engine::Cache::on), it applies until the [`EventHandler`] is dropped.
+    /// [`Cache::on`](crate::engine::Cache::on), it applies until the [`EventGuard`] is dropped.
     ///
     /// ```
     /// # use cache_core as larder;
@@ -105,7 +105,7 @@ impl<K: Serialize, V: RemoteValue> ModelCache<K, V> {
     pub fn evict_on<E: 'static>(
         &self,
         id: impl Fn(&E) -> Option<K> + Send + Sync + 'static,
-    ) -> EventHandler
+    ) -> EventGuard
     where
         K: 'static,
     {

@@ -174,8 +174,15 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
     }
 
     /// Returns the key of an id's entry.
-    pub fn key(&self, id: &K) -> Key {
-        Key::of(self.buf(id).with_tags(&self.names.tags))
+    ///
+    /// # Errors
+    /// serde refuses the id: its entries have no key outside of this process.
+    pub fn key(&self, id: &K) -> Result<Key, Error> {
+        let key = self.buf(id);
+        if key.is_here() {
+            return Err(Error::config("key", "serde refuses this id, so it has no key"));
+        }
+        Ok(Key::of(key.with_tags(&self.names.tags)))
     }
 
     /// Returns the pattern of all keys of the view, for [`Cache::keys`] and [`Cache::evict_pattern`].

@@ -202,7 +202,7 @@ impl Transaction {
 
     /// Runs `work` in the transaction; any number of times, also concurrently. Dropping the future does not
     /// end the transaction.
-    pub fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+    pub fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
         CURRENT.scope(Arc::clone(&self.held), work)
     }
 
