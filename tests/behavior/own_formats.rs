@@ -27,6 +27,7 @@ impl ValueCodec<Point> for Text {
 
     fn encode(value: &Point) -> Result<Vec<u8>, CodecError> {
         match value.x {
+            14 => panic!("an encoder that panics"),
             13 => Err("13 brings bad luck".into()),
             _ => Ok(format!("{},{}", value.x, value.y).into_bytes()),
         }
@@ -185,6 +186,45 @@ async fn a_value_without_a_representation_is_refused() {
     })
     .await;
     kit.expect().loads(2);
+}
+
+#[tokio::test]
+async fn an_encoder_that_panics_is_an_error() {
+    let cache = without_memory(&MemoryBackend::new());
+    let entry = || cache.entry("p").codec::<Text>();
+    let bad = Point { x: 14, y: 0 };
+    let inserted = entry().insert(bad.clone()).await.map(|()| true);
+    let updated =
+        entry().update(|_: Option<Point>| Some(Point { x: 14, y: 0 })).await.map(|_| true);
+    for error in [inserted, updated, entry().insert_if_absent(bad).await] {
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("its format \"x,y\" panicked"), "{error}");
+    }
+    entry().insert(Point { x: 1, y: 0 }).await.unwrap();
+    assert_eq!(entry().get().await.unwrap(), Some(Point { x: 1, y: 0 }));
+}
+
+/// Two formats of one name must not read each other's bytes.
+struct Shifted<const N: i32>;
+
+impl<const N: i32> ValueCodec<i32> for Shifted<N> {
+    const NAME: &'static str = "shifted";
+
+    fn encode(value: &i32) -> Result<Vec<u8>, CodecError> {
+        Ok((value + N).to_be_bytes().to_vec())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<i32, CodecError> {
+        Ok(i32::from_be_bytes(bytes.try_into()?) - N)
+    }
+}
+
+#[tokio::test]
+async fn a_value_of_another_instance_of_a_format_is_a_miss() {
+    let cache = without_memory(&MemoryBackend::new());
+    cache.entry("n").codec::<Shifted<1>>().insert(5).await.unwrap();
+    assert_eq!(cache.entry("n").codec::<Shifted<1>>().get().await.unwrap(), Some(5));
+    assert_eq!(cache.entry("n").codec::<Shifted<2>>().get::<i32>().await.unwrap(), None);
 }
 
 #[tokio::test]

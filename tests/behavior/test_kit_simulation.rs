@@ -83,7 +83,10 @@ fn shop() -> Simulation<Db> {
 /// The message of a simulation that fails.
 fn failure(simulation: Simulation<Db>) -> String {
     let panic = catch_unwind(AssertUnwindSafe(|| simulation.run())).expect_err("it finds nothing");
-    *panic.downcast::<String>().expect("the message is a text")
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(other) => other.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
+    }
 }
 
 #[test]
@@ -170,6 +173,22 @@ fn a_function_that_never_ends_is_reported() {
     assert!(message.contains("an operation does not end"), "{message}");
 }
 
+#[test]
+fn a_result_in_another_order_each_time_is_no_old_value() {
+    let names = |_, _| async { (0..20).collect::<std::collections::HashSet<u64>>() };
+    let simulation = shop().read("names", 1, names);
+    let message = failure(simulation.change("set", 3, |db, id| async move { set(db, id).await }));
+    assert!(message.contains("`names(0)` gives different results without its cache"), "{message}");
+}
+
+#[test]
+fn a_mutator_that_is_dropped_passes() {
+    let dropped = |db, id| async move {
+        tokio::time::timeout(Duration::from_millis(id + 2), set(db, id)).await.is_ok()
+    };
+    shop().change("set", 3, dropped).seeds(0..20).run();
+}
+
 #[tokio::test]
 async fn it_runs_inside_a_runtime() {
     shop().change("set", 3, |db, id| async move { set(db, id).await }).seeds(0..3).run();
@@ -179,4 +198,14 @@ async fn it_runs_inside_a_runtime() {
 #[should_panic(expected = "the simulation has no cached function: add one with `read`")]
 fn nothing_to_read_is_an_error() {
     Simulation::new(|| ()).run();
+}
+
+#[test]
+fn a_simulation_that_tries_nothing_is_an_error() {
+    let set = |db, id| async move { set(db, id).await };
+    assert!(failure(shop()).contains("no mutator: add one with `change`"));
+    assert!(failure(shop().change("set", 3, set).seeds(3..3)).contains("has no seeds"));
+    assert!(
+        failure(shop().change("set", 0, set)).contains("`set` is called with the numbers below 0")
+    );
 }

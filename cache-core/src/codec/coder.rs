@@ -108,12 +108,19 @@ impl Coder {
         }
     }
 
-    /// Encodes a value by its own format, or with the `preferred` codec, or with another one that can represent it.
+    /// Encodes a value by its own format, or with the `preferred` codec, or with another one that can represent it. An encoder
+    /// that panics counts as one that fails.
     pub(super) fn encode(self, value: &dyn Any, preferred: Codec) -> Result<Encoded, String> {
-        match self.0 {
+        let encode = || match self.0 {
             Way::Serde(serde) => serde.encode(value, preferred),
             Way::Own(own) => own.encode(value),
-        }
+        };
+        catch_unwind(AssertUnwindSafe(encode)).unwrap_or_else(|_| {
+            Err(match self.0 {
+                Way::Serde(_) => "its `Serialize` panicked".to_owned(),
+                Way::Own(own) => own.panicked(),
+            })
+        })
     }
 
     /// Checks that bytes with this codec and this fingerprint are values of the type.

@@ -70,10 +70,10 @@ pub trait ValueCodec<V: CacheValue>: 'static {
 
     /// What distinguishes values of `V` from values of other types in this format. Values with another text are counted misses.
     ///
-    /// Default: the path of the type. Return a text of your own if programs share entries and the type has another path in
-    /// each of them.
+    /// Default: the paths of the type and of the format. Return a text of your own if programs share entries and the paths differ
+    /// in each of them.
     fn schema() -> Cow<'static, str> {
-        type_name::<V>().into()
+        format!("{} {}", type_name::<V>(), type_name::<Self>()).into()
     }
 
     /// Encodes a value.
@@ -181,6 +181,10 @@ impl Own {
                 Err(format!("its format \"{}\": {refused}", self.name))
             }
         }
+    }
+
+    pub(super) fn panicked(&self) -> String {
+        format!("its format \"{}\" panicked", self.name)
     }
 
     fn write(&self, value: &dyn Any) -> Result<Vec<u8>, Refused> {

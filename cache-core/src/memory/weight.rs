@@ -139,7 +139,7 @@ fn of_plain_type(value: &dyn Any) -> Option<u64> {
 fn unweighed(owner: &str) {
     let message = format!(
         "`{owner}` may hold memory that `max_bytes` can't see: it counts as its own size alone; add \
-         `Memory::weigher(|value: &{owner}| ..)`, or leave out `local` so that serde can measure it"
+         `Memory::weigher(|value: &{owner}| ..)`, or let serde measure it, without `local` and without a `codec` of your own"
     );
     warn_once("the bound in bytes is not kept for all values", &Error::config("memory", message));
 }

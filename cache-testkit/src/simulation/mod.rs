@@ -76,6 +76,10 @@ impl<S> Clone for Operation<S> {
 /// Each run has a runtime of its own with one thread and tokio's paused clock, so it takes no time to wait, and a seed always gives
 /// the same run, unless the functions use real I/O, threads, or randomness of their own. Changes whose values end by their
 /// `ttl` alone are not for the simulation: it would report them.
+///
+/// # Functions that call cached functions
+/// If the store fails during an eviction, another process may load the outer function from the old value of the inner one, before the
+/// eviction of the inner one is repeated. Give both one tag, and evict that: then the outer value ends with it.
 #[must_use = "a simulation does nothing until `run`"]
 pub struct Simulation<S> {
     fresh: Arc<dyn Fn() -> S + Send + Sync>,
@@ -180,13 +184,18 @@ impl<S: Send + Sync + 'static> Simulation<S> {
     ///
     /// # Panics
     /// With the first seed that leaves an old value, or whose functions panic, and its history. Also if there is nothing to
-    /// read.
+    /// read, to change, or to run, and if a function gives different results without its cache (a `HashMap` does).
     #[track_caller]
     pub fn run(self) {
         assert!(
             !self.reads.is_empty(),
             "the simulation has no cached function: add one with `read`"
         );
+        assert!(!self.changes.is_empty(), "the simulation has no mutator: add one with `change`");
+        assert!(!self.seeds.is_empty(), "the simulation has no seeds: the default is `0..100`");
+        for Operation { name, count, .. } in self.reads.iter().chain(&self.changes) {
+            assert!(*count > 0, "`{name}` is called with the numbers below 0, so never");
+        }
         let done = std::thread::scope(|scope| {
             scope.spawn(|| self.seeds.clone().try_for_each(|seed| self.run_seed(seed))).join()
         });
@@ -220,5 +229,5 @@ where
         let work = call(state, number);
         Box::pin(async move { format!("{:?}", work.await) })
     });
-    Operation { name, count: count.max(1), call }
+    Operation { name, count, call }
 }
