@@ -65,7 +65,7 @@ async fn main() -> Result<(), larder::Error> {
     let report = function(rate).refresh()?.run().await?;
     assert_eq!(report.failures, 0);
 
-    // Nobody reads any more, so the bank is left alone: one more refresh for the last reads, then none.
+    // No one reads any more, so the bank is left alone: one more refresh for the last reads, then none.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     let asked = REQUESTS.load(Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(800)).await;

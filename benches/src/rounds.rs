@@ -112,7 +112,7 @@ fn interleave(contenders: &mut [Contender<'_>], value: u64, rounds: usize) -> Ve
         (contender.round)(value);
     }
     for round in 0..rounds {
-        // Each round begins with another contender, so that nobody always runs after the same one.
+        // Each round begins with another contender, so that no one always runs after the same one.
         for turn in 0..contenders.len() {
             let at = (round + turn) % contenders.len();
             figures[at].push((contenders[at].round)(value));

@@ -94,7 +94,7 @@ impl Lifetime {
         Self { stale_until: kept.stale_until.min(now), ..kept }
     }
 
-    /// The moment from which the entry is not fresh, if nobody reads it: the remote tier does not record reads.
+    /// The moment from which the entry is not fresh, if no one reads it: the remote tier does not record reads.
     pub(crate) fn fresh_unless_read(&self) -> Timestamp {
         let Self { created, fresh_until, idle, .. } = *self;
         let idle_until = if idle.is_zero() { Timestamp::NEVER } else { created.after(idle.get()) };
@@ -203,7 +203,7 @@ impl Header {
         }
     }
 
-    /// Takes over the last read of `other`: that nobody has read this entry yet.
+    /// Takes over the last read of `other`: that no one has read this entry yet.
     pub(crate) fn read_as(&self, other: &Self) {
         let read = other.read();
         if self.read() != Timestamp::NEVER && read != Timestamp::NEVER {
@@ -356,7 +356,7 @@ impl fmt::Debug for Erased {
     }
 }
 
-/// The value of an entry, if it has type `V`. It is moved if nobody else has the entry: then it came from the remote
+/// The value of an entry, if it has type `V`. It is moved if no one else has the entry: then it came from the remote
 /// tier, and no memory tier keeps it. Otherwise it is cloned.
 pub(crate) fn into_value<V: CacheValue>(entry: Stored) -> Option<V> {
     let entry: Arc<dyn Any + Send + Sync> = entry;

@@ -109,9 +109,9 @@ impl Served {
         }
     }
 
-    /// Records figures in the background until nobody has the router.
+    /// Records figures in the background until no one has the router.
     fn begin_recording(self: &Arc<Self>) {
-        // Nobody can look at the figures without a hook.
+        // No one can look at the figures without a hook.
         if !self.access.is_configured() {
             return;
         }

@@ -50,7 +50,7 @@ impl Fault {
         self.kind == BackendErrorKind::TimedOut
     }
 
-    /// Whether the next attempt may succeed although nobody changes a setting.
+    /// Whether the next attempt may succeed although no one changes a setting.
     pub(crate) fn is_transient(&self) -> bool {
         self.kind == BackendErrorKind::Unreachable
     }

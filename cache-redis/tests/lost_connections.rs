@@ -1,4 +1,4 @@
-//! Requests whose connection breaks before the reply, and connections that break while nobody waits.
+//! Requests whose connection breaks before the reply, and connections that break while no one waits.
 
 #![allow(clippy::unwrap_used)]
 

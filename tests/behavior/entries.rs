@@ -222,7 +222,7 @@ async fn no_update_is_lost_between_processes() {
     assert_eq!(last, Some(120));
 }
 
-/// A change that nobody polls any more keeps others waiting for the time of a load only.
+/// A change that no one polls any more keeps others waiting for the time of a load only.
 #[tokio::test]
 async fn a_change_that_is_not_polled_strands_nobody() {
     const SHORT: Policy = Policy::new().lease(Duration::from_millis(50));

@@ -125,7 +125,7 @@ async fn an_operation_on_many_leases_is_one_request_with_faults_for_each_item() 
     assert_eq!(log.take()[0].outcome, OperationOutcome::Each(outcome.into()));
     assert_eq!(faults.calls(Operation::Acquire), 3);
     faults.heal();
-    // Without effect: nobody has it.
+    // Without effect: no one has it.
     leases.acquire_each(&[request("b", 2)]).await;
     assert_eq!(log.take()[0].outcome, OperationOutcome::Each([OperationOutcome::Lead].into()));
     let entry = |key: &str| SetEntry { key: key.to_owned(), value: Bytes::from("v"), ttl: None };

@@ -188,7 +188,7 @@ async fn of_two_additions_one_is_stored() {
     }
 }
 
-/// A change whose caller goes away in the middle leaves no value of which nobody knows.
+/// A change whose caller goes away in the middle leaves no value of which no one knows.
 #[tokio::test]
 async fn a_change_that_is_dropped_leaves_nothing() {
     let clock = Clock::manual();

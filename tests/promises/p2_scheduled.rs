@@ -133,7 +133,7 @@ async fn one_process_refreshes_for_all() {
             }
             assert_eq!(origin.reads(), value, "{name}: one load for both");
         }
-        // Nobody reads any more, and the two do not keep each other going.
+        // No one reads any more, and the two do not keep each other going.
         pass(&clock, &other).await;
         let reads = origin.reads();
         pass(&clock, &other).await;

@@ -319,7 +319,7 @@ async fn ids_without_a_value_give_their_leases_back_in_one_request() {
         assert_eq!(loaded.len(), 70);
         let expected = [cold(100, 100).map_last(70), vec![(Operation::Abort, 30)]].concat();
         assert_eq!(one.sent(), expected, "{memory:?}");
-        // Nobody waits for the leases of the others.
+        // No one waits for the leases of the others.
         let two = process(&store, &clock, With);
         soon(two.start(&Rows::new(), ids(0..100))).await.unwrap().unwrap();
         assert_eq!(two.sent()[2], (Operation::Acquire, 30));
@@ -374,7 +374,7 @@ async fn a_batch_that_is_dropped_leaves_no_lease() {
             assert_eq!(soon(holder).await.unwrap().unwrap().len(), 100, "{stage}");
             continue;
         }
-        // No lease is left: nobody has to wait until its time is over.
+        // No lease is left: no one has to wait until its time is over.
         let free = Rows::new();
         assert_eq!(soon(two.start(&free, ids(0..100))).await.unwrap().unwrap().len(), 100);
         assert_eq!(free.runs().len(), 1, "{stage}");

@@ -112,7 +112,7 @@ impl LocalCache {
     /// let kept: Arc<str> = "kept".into();
     /// cache.insert("text:1", Arc::clone(&kept)).await?;
     /// cache.insert("text:2", Arc::<str>::from("unused")).await?;
-    /// // The texts that nobody else holds. (`retain` holds one clone itself.)
+    /// // The texts that no one else holds. (`retain` holds one clone itself.)
     /// let unused = cache.retain("text:*", |_, text: &Arc<str>| Arc::strong_count(text) > 2).await?;
     /// assert_eq!((unused, cache.cache().keys("*").await?), (1, vec!["text:1".to_owned()]));
     /// # Ok(())

@@ -102,7 +102,7 @@ impl Background<false> {
     /// Only named for its type: nothing is copied.
     ///
     /// # Panics
-    /// Always. Nobody calls it.
+    /// Always. No one calls it.
     pub fn detached<T: ?Sized>(_: &T) -> NeverCopied<T> {
         unreachable!("a load in the foreground has its own arguments")
     }

@@ -333,7 +333,7 @@ pub fn wait_blocking<C: Future + Unpin>(call: C) -> C::Output {
 
 /// Runs a call of a sync function on this thread.
 pub fn wait<C: Future + Unpin>(mut call: C) -> C::Output {
-    // A hit, and a load that nobody else leads, are ready at once: no parking, no allocation.
+    // A hit, and a load that no one else leads, are ready at once: no parking, no allocation.
     let mut nobody = Context::from_waker(std::task::Waker::noop());
     match Pin::new(&mut call).poll(&mut nobody) {
         Poll::Ready(output) => output,

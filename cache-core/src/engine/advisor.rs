@@ -95,7 +95,7 @@ impl Engine {
         );
     }
 
-    /// Advises on a value of a function that was stored in the remote tier and never expires, although nobody
+    /// Advises on a value of a function that was stored in the remote tier and never expires, although no one
     /// has asked for that.
     pub(super) fn advise_on_ttl(&self, site: Option<&'static Site>, entry: &Stored) {
         let Some(site) = site.filter(|_| entry.expiry() == Timestamp::NEVER) else { return };

@@ -1,7 +1,7 @@
 //! Changes a value depending on the old one.
 //!
 //! The ticket is issued before the old value is read, so an eviction or a put that comes in between wins: the
-//! change is decided again. In the remote tier the new value is stored only if nobody has replaced the value
+//! change is decided again. In the remote tier the new value is stored only if no one has replaced the value
 //! that was read: an existing value is replaced by its mark, and an absent one is stored under a lease. A store
 //! with neither takes the last write.
 

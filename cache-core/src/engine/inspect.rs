@@ -47,7 +47,7 @@ pub struct EntryInfo {
     /// read comes before.
     #[serde(rename = "fresh_for_ms", serialize_with = "left")]
     pub fresh_for: Expiry,
-    /// The time until nobody gets the value any more, not even as a stale value or instead of a failed load.
+    /// The time until no one gets the value any more, not even as a stale value or instead of a failed load.
     #[serde(rename = "kept_for_ms", serialize_with = "left")]
     pub kept_for: Expiry,
     /// The duration of the load; zero for a value that was stored by hand.
@@ -80,9 +80,9 @@ pub enum EntryState {
     /// In memory: like `Fresh`, but evictions by other processes may have been missed, so the next read asks the
     /// remote tier.
     Unverified,
-    /// Nobody gets it: its time is over.
+    /// No one gets it: its time is over.
     Expired,
-    /// Nobody gets it: one of its tags was evicted, or the cache was cleared.
+    /// No one gets it: one of its tags was evicted, or the cache was cleared.
     Evicted,
     /// The bytes in the remote tier are damaged, were written by another program or for another key, or are
     /// encrypted with a key that this cache does not have.

@@ -49,7 +49,7 @@ pub(crate) struct Lead {
     nesting: Nesting,
     began: Timestamp,
     stopwatch: Stopwatch,
-    /// Measures how long the caller waits; `None` if nobody does.
+    /// Measures how long the caller waits; `None` if no one does.
     waits: Option<Stopwatch>,
     /// Dropped after the lease: it has the seat in the batch, and the last item that leaves its seat ends the
     /// leases of all.
@@ -254,7 +254,7 @@ struct WaitingCaller {
     patience: Option<Timeouts>,
     /// The flight, if there is a timeout.
     flight: Option<Arc<Flight>>,
-    /// When it began to wait. `None` if nobody waits.
+    /// When it began to wait. `None` if no one waits.
     since: Option<Stopwatch>,
 }
 

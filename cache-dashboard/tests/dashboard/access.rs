@@ -1,4 +1,4 @@
-//! Who may do what. The default is that nobody may do anything.
+//! Who may do what. The default is that no one may do anything.
 
 use std::sync::{Arc, Mutex};
 

@@ -151,7 +151,7 @@ impl RedisBuilder {
     /// 10 s. Zero: idle connections are not checked.
     ///
     /// A peer may disappear without closing the connection: a machine stops, or a firewall forgets
-    /// an idle connection. The check notices this while nobody waits. It replaces the connection
+    /// an idle connection. The check notices this while no one waits. It replaces the connection
     /// after as many consecutive time-outs as [`half_open_after`](Self::half_open_after) says, and
     /// goes on connecting until Redis replies.
     pub fn health_check_interval(mut self, interval: Duration) -> Self {

@@ -1,5 +1,5 @@
-//! `refresh_every`: while a key is in use, its value is loaded again in the background, also at moments at which nobody reads it.
-//! A key that nobody has read since its last refresh is left alone.
+//! `refresh_every`: while a key is in use, its value is loaded again in the background, also at moments at which no one reads it.
+//! A key that no one has read since its last refresh is left alone.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) async fn run(kit: &Kit) -> crate::Done {
         let read = rate().traced().await;
         assert_eq!((read.value, read.source), (new, Source::Memory), "no caller waits");
     }
-    // Nobody reads it any more: one refresh for the last read, and then none.
+    // No one reads it any more: one refresh for the last read, and then none.
     for _ in 0..5 {
         kit.advance(Duration::from_secs(60));
         kit.settled().await;

@@ -34,7 +34,7 @@ impl Client {
     /// Connects as a user of `tenant`.
     ///
     /// # Errors
-    /// Nobody listens at `address`.
+    /// No one listens at `address`.
     pub async fn connect(address: SocketAddr, tenant: &str) -> io::Result<Self> {
         let connection = BufReader::new(TcpStream::connect(address).await?);
         Ok(Self { connection, tenant: tenant.to_owned() })

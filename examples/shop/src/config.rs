@@ -16,7 +16,7 @@ pub struct Settings {
     pub database: Option<PathBuf>,
     /// `SHOP_CONFIG`, a file for the caches like `shop.toml`.
     pub config: Option<PathBuf>,
-    /// `SHOP_PASSWORD`, for the user `operator` of the dashboard. Without it, nobody can use the dashboard.
+    /// `SHOP_PASSWORD`, for the user `operator` of the dashboard. Without it, no one can use the dashboard.
     pub password: Option<Secret>,
 }
 

@@ -28,7 +28,7 @@ pub async fn ready() -> (StatusCode, Json<Vec<Health>>) {
     (status, Json(caches))
 }
 
-/// Writes alerts to the log. It checks Redis itself, so it notices an outage at night, too, when nobody reads.
+/// Writes alerts to the log. It checks Redis itself, so it notices an outage at night, too, when no one reads.
 ///
 /// # Errors
 /// A threshold is invalid.

@@ -110,7 +110,7 @@ fn only_missing_ids_are_loaded_without_a_runtime() {
     assert_eq!(shop.0.take(), [[5], [6]]);
 }
 
-/// Threads share loads, whichever asks first, and nobody waits for ever.
+/// Threads share loads, whichever asks first, and no one waits for ever.
 #[test]
 fn threads_share_loads() {
     static LOADS: [AtomicU64; 50] = [const { AtomicU64::new(0) }; 50];

@@ -57,7 +57,7 @@ impl<'a> Warmup<'a> {
     }
 
     /// Adds one call.
-    // The usual name of a list's method. The type is no number, so nobody expects `+`.
+    // The usual name of a list's method. The type is no number, so no one expects `+`.
     #[allow(clippy::should_implement_trait)]
     pub fn add<L>(self, call: Call<L>) -> Self
     where

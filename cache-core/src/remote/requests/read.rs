@@ -90,7 +90,7 @@ impl Remote {
         generations: &Generations,
         asking: impl Future<Output = Result<(Vec<u64>, T), BackendError>>,
     ) -> Result<(Found, T), BackendError> {
-        // Without trust, nobody wants to know when the generations were asked for.
+        // Without trust, no one wants to know when the generations were asked for.
         let asked = self
             .trusts_tags()
             .then(|| generations.asking(tags, self.clock.now(), self.pending.changes()));

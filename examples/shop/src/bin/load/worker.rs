@@ -128,7 +128,7 @@ async fn read(
     Ok(response)
 }
 
-/// Stores a higher price, if this instance writes the product and nobody else does so now.
+/// Stores a higher price, if this instance writes the product and no one else does so now.
 async fn write(
     shared: &Shared,
     client: &mut Client,
