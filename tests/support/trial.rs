@@ -120,7 +120,8 @@ type Call = (Instant, Duration);
 struct Book {
     calls: Vec<Call>,
     old: u64,
-    evictions: u64,
+    /// When each eviction began.
+    evictions: Vec<Instant>,
     owed: u64,
 }
 
@@ -133,6 +134,7 @@ pub(crate) struct Figures {
     pub(crate) p99: Duration,
     pub(crate) settled_p99: Duration,
     pub(crate) longest: Duration,
+    /// Evictions during the fault.
     pub(crate) evictions: u64,
     /// Evictions that Redis did not acknowledge and that are carried out later.
     pub(crate) owed: u64,
@@ -244,9 +246,10 @@ async fn write(place: u64, cache: &Cache, origin: &Origin, book: &Mutex<Book>, s
         id = (id + 17) % ITEMS;
         let version = origin.versions[id as usize].fetch_add(1, Ordering::SeqCst) + 1;
         // This cache never returns the old value again, even if Redis has not acknowledged the eviction.
+        let began = Instant::now();
         let evicted = cache.remove(&format!("item:{id}")).await;
         origin.floors[id as usize].fetch_max(version, Ordering::SeqCst);
-        book.lock().unwrap().evicted(evicted.is_ok());
+        book.lock().unwrap().evicted(began, evicted.is_ok());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -257,8 +260,8 @@ impl Book {
         self.old += u64::from(old);
     }
 
-    fn evicted(&mut self, acknowledged: bool) {
-        self.evictions += 1;
+    fn evicted(&mut self, began: Instant, acknowledged: bool) {
+        self.evictions.push(began);
         self.owed += u64::from(!acknowledged);
     }
 
@@ -284,7 +287,8 @@ impl Book {
             p99: quantile(&all, 0.99),
             settled_p99: quantile(&settled, 0.99),
             longest: all.last().copied().unwrap_or_default(),
-            evictions: self.evictions,
+            evictions: self.evictions.iter().filter(|at| (began..ended).contains(at)).count()
+                as u64,
             owed: self.owed,
             old: self.old,
             back,
