@@ -46,7 +46,7 @@ use crate::tags::tag as subject_tag;
 /// let ada = User { name: "Ada".to_owned() };
 /// let loaded = users.get_or_load(&7, || async { Ok::<_, Error>(ada.clone()) }).await?;
 /// assert_eq!(loaded, ada);
-/// assert_eq!(users.key(&7).to_string(), "users:get:7,");
+/// assert_eq!(users.key(&7)?.to_string(), "users:get:7,");
 ///
 /// users.updated(&7, ada).await?; // evicts, as `on_update` says
 /// assert_eq!(users.get(&7).await?, None);
