@@ -46,6 +46,10 @@ struct Next;
 impl ValueCodec<Point> for Next {
     const NAME: &'static str = "x,y 2";
 
+    fn schema() -> std::borrow::Cow<'static, str> {
+        <Text as ValueCodec<Point>>::schema()
+    }
+
     fn encode(value: &Point) -> Result<Vec<u8>, CodecError> {
         Text::encode(value)
     }
