@@ -172,6 +172,9 @@ async fn a_value_of_another_type_is_a_miss() {
     assert_eq!(cache.entry("b").codec::<Same>().get::<[u8; 2]>().await.unwrap(), Some([1, 2]));
     assert_eq!(cache.entry("b").codec::<Same>().get::<[u8; 3]>().await.unwrap(), None);
     assert_eq!(cache.stats().foreign, 1);
+    // As an `Option`, the same bytes would be another value.
+    let optional = cache.entry("b").codec::<Optional<Same>>().get::<Option<[u8; 2]>>().await;
+    assert_eq!((optional.unwrap(), cache.stats().foreign), (None, 2));
 }
 
 #[tokio::test]

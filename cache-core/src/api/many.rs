@@ -96,7 +96,7 @@ impl Cache {
         F: Fn(Vec<String>) -> Fut,
         Fut: Future<Output = Result<HashMap<String, T>, E>>,
     {
-        self.load_keys(keys, PolicyRef::Static(&PLAIN), load).await
+        self.get_or_load_many_with(keys, PLAIN, load).await
     }
 
     /// Returns the values of many keys with one policy, like [`get_or_load_many`](Self::get_or_load_many).
@@ -117,23 +117,8 @@ impl Cache {
         F: Fn(Vec<String>) -> Fut,
         Fut: Future<Output = Result<HashMap<String, T>, E>>,
     {
-        self.load_keys(keys, PolicyRef::Own(Arc::new(policy)), load).await
-    }
-
-    /// The load knows keys as texts; the requests keep what else belongs to a key, such as the tags of its model.
-    async fn load_keys<K, T, E, F, Fut>(
-        &self,
-        keys: impl IntoIterator<Item = K>,
-        policy: PolicyRef,
-        load: F,
-    ) -> Result<HashMap<String, T>, E>
-    where
-        K: Into<KeyBuf>,
-        T: RemoteValue,
-        E: 'static,
-        F: Fn(Vec<String>) -> Fut,
-        Fut: Future<Output = Result<HashMap<String, T>, E>>,
-    {
+        let policy = PolicyRef::Own(Arc::new(policy));
+        // The load knows keys as texts; the requests keep what else belongs to a key, such as the tags of its model.
         let keys: Vec<KeyBuf> = keys.into_iter().map(Into::into).collect();
         let texts: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
         let by_text: HashMap<String, KeyBuf> = texts.iter().cloned().zip(keys).collect();

@@ -100,8 +100,8 @@ impl Engine {
         }
     }
 
-    /// An attempt for a value that is in memory only; `None` if others have changed the value. No other caller can come between the last comparison and
-    /// the change, because both are under the lock of the key's fence.
+    /// An attempt for a value that is in memory only; `None` if others have changed the value. No other caller can come
+    /// between the last comparison and the change, because both are under the lock of the key's fence.
     fn change_in_memory<T: CacheValue>(
         self: &Arc<Self>,
         request: &Request,

@@ -125,18 +125,17 @@ impl Policies {
     /// to the function. So does `refresh_every`, but a policy for functions can change the interval of those that have one. Also
     /// for `tiers` and `access` in a policy that is not a function's.
     pub fn check(&self) -> Result<(), Error> {
-        let models = self.models.iter().map(|(_, policy)| policy);
         let functions = self.functions.iter().filter_map(|(_, rule)| match rule {
             FunctionRule::Policy(policy) => Some(&**policy),
             FunctionRule::Enabled(_) | FunctionRule::Metrics(_) => None,
         });
-        let defaults = self.all.iter().chain(models);
-        if defaults.clone().any(|policy| policy.refresh_every.is_some()) {
+        let defaults = || self.all.iter().chain(self.models.iter().map(|(_, policy)| policy));
+        if defaults().any(|policy| policy.refresh_every.is_some()) {
             let message = "`refresh_every` is no default, because its loads need copies of the arguments: give it in the attributes, and \
                            change it for functions";
             return Err(Error::config("policies", message));
         }
-        for policy in defaults.chain(functions) {
+        for policy in defaults().chain(functions) {
             // The windows may belong to another policy's `ttl`.
             if let Err(error) = policy.computed_ttl().check() {
                 return Err(Error::config("policies", error.to_string()));
@@ -147,8 +146,7 @@ impl Policies {
                 return Err(Error::config("policies", message));
             }
         }
-        let mut defaults = self.all.iter().chain(self.models.iter().map(|(_, policy)| policy));
-        if defaults.any(Policy::is_selective) {
+        if defaults().any(Policy::is_selective) {
             let message = "`tiers` and `access` are settings of functions: give them with `function`, or in the attribute";
             return Err(Error::config("policies", message));
         }

@@ -11,7 +11,7 @@ use super::check;
 use super::conditions::Conditions;
 use super::each::Each;
 use super::key::{self, Key};
-use super::policy::Policy;
+use super::policy::{Policy, no_remote_tier};
 use crate::crate_path::Root;
 use crate::errors::Errors;
 use crate::signature::{Argument, Function, Names, SELF_TYPE};
@@ -80,8 +80,11 @@ pub(crate) fn build(
     if let Some(name) = &args.blocking {
         may_block(name, &function, local, errors);
     }
-    if let Some((name, _)) = &args.codec {
-        has_a_format(name, &function, local, args.blocking.is_some(), errors);
+    if let Some((name, _)) = &args.codec
+        && let Some(why) = no_remote_tier(&function, local, args.blocking.is_some())
+    {
+        let message = format!("`{name}` is the format of values in the remote tier, {why}");
+        errors.at(name.span(), message);
     }
     let each = args.each.as_ref().map(|(name, _)| name);
     args.conditions.sort(&function, each, errors);
@@ -191,25 +194,6 @@ fn may_block(option: &Ident, function: &Function, local: Option<&Ident>, errors:
         None => return,
     };
     errors.at(option.span(), message);
-}
-
-/// Records `codec` on a function whose values stay in memory.
-fn has_a_format(
-    option: &Ident,
-    function: &Function,
-    local: Option<&Ident>,
-    blocking: bool,
-    errors: &mut Errors,
-) {
-    let why = match local {
-        Some(local) => format!("and with `{local}` there is none: remove one of them"),
-        None if !function.is_async() && !blocking => {
-            "and a sync function uses the memory tier only: remove it, add `blocking`, or make the function async".to_owned()
-        }
-        None => return,
-    };
-    errors
-        .at(option.span(), format!("`{option}` is the format of values in the remote tier, {why}"));
 }
 
 /// Records `call` on a function that is not a free sync function: only these are found by a type.

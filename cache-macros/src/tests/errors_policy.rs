@@ -214,7 +214,7 @@ fn tiers_and_access() {
     cached(quote!(tiers), &["`tiers` needs a value"]);
     cached(
         quote!(tiers = "memory", local),
-        &["with `local` there is only memory: remove one of them"],
+        &["with `local` there is none: remove one of them"],
     );
     sync(quote!(tiers = "remote"), &["a sync function uses the memory tier only"]);
     cached(

@@ -73,8 +73,6 @@ pub struct CacheEntry<'c, P = AllTiers> {
     mode: Mode,
     /// The tiers and the access, which take precedence over those of the policy.
     usage: Usage,
-    /// Whether a fresh value of the memory tier need not be the answer.
-    looks_elsewhere: bool,
     /// Whether the caller blocks its thread while it waits.
     blocking: bool,
     tiers: PhantomData<P>,
@@ -114,7 +112,7 @@ impl<'c> CacheEntry<'c> {
     /// ```
     pub fn codec<C>(self) -> CacheEntry<'c, InFormat<C>> {
         let Self { cache, key, policy, ttl, decide, fails, tags, tenant, mode, .. } = self;
-        let Self { usage, looks_elsewhere, blocking, .. } = self;
+        let Self { usage, blocking, .. } = self;
         CacheEntry {
             cache,
             key,
@@ -126,7 +124,6 @@ impl<'c> CacheEntry<'c> {
             tenant,
             mode,
             usage,
-            looks_elsewhere,
             blocking,
             tiers: PhantomData,
         }
@@ -138,7 +135,7 @@ impl<P: ChoosesTiers> CacheEntry<'_, P> {
     /// [`insert`](Self::insert), [`update`](Self::update) and a [`refresh`](Self::refresh) remove the older value from a
     /// tier that is left out; [`remove`](Self::remove) reaches every tier.
     pub fn tiers(mut self, tiers: Tiers) -> Self {
-        (self.usage.tiers, self.looks_elsewhere) = (Some(tiers), true);
+        self.usage.tiers = Some(tiers);
         self
     }
 }
@@ -156,7 +153,6 @@ impl<'c, P> CacheEntry<'c, P> {
             tenant: None,
             mode: Mode::Normal,
             usage: Usage::default(),
-            looks_elsewhere: false,
             blocking: false,
             tiers: PhantomData,
         }
@@ -287,7 +283,6 @@ impl<'c, P> CacheEntry<'c, P> {
     /// options.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
-        self.looks_elsewhere |= policy.is_selective();
         self
     }
 
@@ -308,7 +303,7 @@ impl<'c, P> CacheEntry<'c, P> {
     /// # }
     /// ```
     pub fn access(mut self, access: Access) -> Self {
-        (self.usage.access, self.looks_elsewhere) = (Some(access), true);
+        self.usage.access = Some(access);
         self
     }
 
@@ -360,17 +355,16 @@ impl<'c, P> CacheEntry<'c, P> {
         self
     }
 
+    /// Whether a fresh value of the memory tier need not be the answer.
+    fn looks_elsewhere(&self) -> bool {
+        self.usage.is_set() || self.policy.as_ref().is_some_and(Policy::is_selective)
+    }
+
     /// The policy, if it is not the default one.
     fn own_policy(&self) -> Option<Policy> {
-        if self.looks_elsewhere {
-            let policy = self.usage.of(&self.policy.unwrap_or(PLAIN));
-            return Some(self.ttl.map_or(policy, |ttl| policy.until(ttl)));
-        }
-        let policy = self.policy.unwrap_or(PLAIN);
-        match self.ttl {
-            Some(ttl) => Some(policy.until(ttl)),
-            None => self.policy,
-        }
+        let given = self.policy.is_some() || self.ttl.is_some() || self.usage.is_set();
+        let policy = || self.usage.of(&self.policy.unwrap_or(PLAIN));
+        given.then(policy).map(|policy| self.ttl.map_or(policy, |ttl| policy.until(ttl)))
     }
 
     /// The request, with the default policy, and the entry's own policy.

@@ -199,7 +199,7 @@ impl<P> CacheEntry<'_, P> {
     /// the cache.
     fn is_plain(&self) -> bool {
         let is_whole = self.tenant.is_none() && self.cache.prefix().is_none();
-        is_whole && !self.looks_elsewhere && !self.key.has_tags() && is_unscoped()
+        is_whole && !self.looks_elsewhere() && !self.key.has_tags() && is_unscoped()
     }
 
     async fn read<T, E>(self, work: impl Work<Result<T, E>>) -> Cached<Result<T, E>>

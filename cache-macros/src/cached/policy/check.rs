@@ -13,6 +13,21 @@ use crate::errors::{Errors, list};
 use crate::signature::{Function, mutable_borrows};
 use crate::target::mentions;
 
+/// Why an option about a remote tier has no effect, as the end of a message; `None` if there may be such a tier.
+pub(crate) fn no_remote_tier(
+    function: &Function,
+    local: Option<&Ident>,
+    blocking: bool,
+) -> Option<String> {
+    match local {
+        Some(local) => Some(format!("and with `{local}` there is none: remove one of them")),
+        None if !function.is_async() && !blocking => Some(
+            "and a sync function uses the memory tier only: remove it, add `blocking`, or make the function async".to_owned(),
+        ),
+        None => None,
+    }
+}
+
 impl Policy {
     /// Records invalid combinations.
     pub(crate) fn check(
@@ -43,14 +58,9 @@ impl Policy {
         errors: &mut Errors,
     ) {
         let Some(name) = self.fails() else { return };
-        let why = match local {
-            Some(local) => format!("and with `{local}` there is none: remove one of them"),
-            None if !function.is_async() && !blocking => {
-                "and a sync function uses the memory tier only: remove it, add `blocking`, or make the function async".to_owned()
-            }
-            None => return,
-        };
-        errors.at(name.span(), format!("`{name} = \"fail\"` is about a remote tier, {why}"));
+        if let Some(why) = no_remote_tier(function, local, blocking) {
+            errors.at(name.span(), format!("`{name} = \"fail\"` is about a remote tier, {why}"));
+        }
     }
 
     /// Records a `memory_ttl` that has no effect.
@@ -90,14 +100,9 @@ impl Policy {
         errors: &mut Errors,
     ) {
         let Some(Given { name, .. }) = &self.tiers else { return };
-        let why = match local {
-            Some(local) => format!("with `{local}` there is only memory: remove one of them"),
-            None if !function.is_async() && !blocking => {
-                "a sync function uses the memory tier only: remove it, add `blocking`, or make the function async".to_owned()
-            }
-            None => return,
-        };
-        errors.at(name.span(), format!("`{name}` selects the tiers, and {why}"));
+        if let Some(why) = no_remote_tier(function, local, blocking) {
+            errors.at(name.span(), format!("`{name}` selects memory or a remote tier, {why}"));
+        }
     }
 
     /// Records options that have nothing to do with these `tiers` or this `access`.

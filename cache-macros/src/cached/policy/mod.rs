@@ -5,6 +5,8 @@ mod check;
 mod emit;
 mod read;
 
+pub(crate) use check::no_remote_tier;
+
 use std::time::Duration;
 
 use proc_macro2::Ident;
