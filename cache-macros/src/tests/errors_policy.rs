@@ -212,10 +212,7 @@ fn tiers_and_access() {
     cached(quote!(tiers = "remot"), &["did you mean `remote`?"]);
     cached(quote!(access = "read-only"), &["did you mean `read_only`?"]);
     cached(quote!(tiers), &["`tiers` needs a value"]);
-    cached(
-        quote!(tiers = "memory", local),
-        &["with `local` there is none: remove one of them"],
-    );
+    cached(quote!(tiers = "memory", local), &["with `local` there is none: remove one of them"]);
     sync(quote!(tiers = "remote"), &["a sync function uses the memory tier only"]);
     cached(
         quote!(tiers = "remote", ttl = "1m", memory_ttl = 5, err_ttl = 5, early_refresh),
