@@ -39,6 +39,8 @@ mod p2_reader_tags;
 mod p2_remote_races;
 #[path = "promises/p2_scheduled.rs"]
 mod p2_scheduled;
+#[path = "promises/p2_second_round.rs"]
+mod p2_second_round;
 #[path = "promises/p2_soft_evictions.rs"]
 mod p2_soft_evictions;
 #[path = "promises/p2_stress.rs"]

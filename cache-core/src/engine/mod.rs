@@ -17,6 +17,7 @@
 //! | `peek`, `put`, `change`, `inspect` | reads without a load; writes; changes of a value; the description of an entry |
 //! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
+//! | `second_round` | lists of evictions, if the store fails at one |
 //! | `policies` | the policies of a cache for its functions and models |
 //! | `scope` | transactions and the off switch |
 //! | `cell`, `namespaces` | values of an instance; the namespaces in use |
@@ -62,6 +63,7 @@ mod refresher;
 mod request;
 mod scheduled;
 pub(crate) mod scope;
+mod second_round;
 mod site;
 pub(crate) mod slot;
 mod spans;
@@ -105,6 +107,7 @@ pub use scope::{
     without_tenant_sync,
 };
 pub(crate) use scope::{is_unscoped, tenant as tenant_of_scope};
+pub(crate) use second_round::{SecondRound, evict_in_background};
 pub(crate) use site::Inside;
 pub use site::{LeadTexts, Site};
 pub(crate) use slot::{default_slot, installed, known, named, named_slot};

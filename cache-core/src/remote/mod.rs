@@ -15,7 +15,7 @@ mod state;
 pub(crate) use ask::Ask;
 pub(crate) use breaker::BreakerLimits;
 pub(crate) use bus::{BusEnvelope, BusMessage};
-pub(crate) use pending::Attempt;
+pub(crate) use pending::{Attempt, RemoteEviction};
 pub use progress::EvictionProgress;
 pub(crate) use progress::{StepQueue, StepSink};
 pub(crate) use requests::{Arrived, Committing, Found, LeaseQuestion, Remote, Search, Writing};

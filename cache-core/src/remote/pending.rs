@@ -6,6 +6,9 @@
 //!
 //! If only a part of the store is unreachable, the evictions of its keys and all patterns stay pending, and
 //! every other key can be read. A pending eviction of a tag or of the namespace affects all keys.
+//!
+//! The list has a second round: evictions that were carried out, or are pending, and that must be carried out again after
+//! all others. See `engine::second_round`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -71,6 +74,8 @@ pub(crate) struct PendingEvictions {
 struct List {
     keys: HashMap<String, Vec<RevokedFence>>,
     wide: Vec<Pending>,
+    /// Carried out when nothing else is pending.
+    second: SecondRound,
     /// Evictions that were taken from the list and are being tried.
     taken_keys: HashSet<String>,
     taken_wide: Vec<RemoteEviction>,
@@ -80,6 +85,14 @@ struct List {
     parted: bool,
     /// Where the list is written, so that it outlives the process.
     log: Option<RetryLog>,
+}
+
+/// Evictions to carry out after all others. Until then they affect no key: what they repeat was carried out, or is pending
+/// itself.
+#[derive(Debug, Default)]
+struct SecondRound {
+    keys: HashSet<String>,
+    wide: Vec<RemoteEviction>,
 }
 
 /// An eviction that is being tried. If it is dropped without being settled, it becomes pending.
@@ -105,10 +118,44 @@ impl PendingEvictions {
     /// Records pending evictions in `log` from now on, and adds those that were `pending` in it.
     pub(super) fn logged(&self, log: RetryLog, pending: Vec<RemoteEviction>) {
         let mut list = self.list();
-        pending
-            .into_iter()
-            .for_each(|eviction| list.push(Pending::new(eviction, Vec::new()), false));
+        // The log does not contain which evictions come after others.
+        let several =
+            pending.len() > 1 || matches!(&pending[..], [Selection::Keys(keys)] if keys.len() > 1);
+        for eviction in pending {
+            if several {
+                list.second.add(eviction.clone());
+            }
+            list.push(Pending::new(eviction, Vec::new()), false);
+        }
         list.log = Some(log);
+    }
+
+    /// Adds evictions that are carried out again after all others.
+    pub(super) fn again(&self, evictions: Vec<RemoteEviction>) {
+        let mut list = self.list();
+        for eviction in evictions {
+            if let Some(log) = &mut list.log {
+                log.add(&eviction);
+            }
+            list.second.add(eviction);
+        }
+        list.bound();
+        drop(list);
+        self.wake_retry_task();
+    }
+
+    /// Makes the evictions of the second round pending, if all others are carried out. Returns whether there are any.
+    pub(super) fn begin_second_round(&self) -> bool {
+        let mut list = self.list();
+        if list.second.is_empty() || !list.first_round_is_done() {
+            return false;
+        }
+        let SecondRound { keys, wide } = std::mem::take(&mut list.second);
+        let keys = (!keys.is_empty()).then(|| Selection::Keys(keys.into_iter().collect()));
+        for eviction in keys.into_iter().chain(wide) {
+            list.push(Pending::new(eviction, Vec::new()), false);
+        }
+        true
     }
 
     /// Waits until the log is on disk.
@@ -148,7 +195,7 @@ impl PendingEvictions {
 
     pub(crate) fn is_empty(&self) -> bool {
         let list = self.list();
-        list.keys.is_empty() && list.wide.is_empty()
+        list.keys.is_empty() && list.wide.is_empty() && list.second.is_empty()
     }
 
     /// Whether a pending eviction affects an operation.
@@ -159,7 +206,7 @@ impl PendingEvictions {
     pub(super) fn len(&self) -> usize {
         let list = self.list();
         let taken = list.taken_keys.len() + list.taken_wide.len();
-        list.keys.len() + list.wide.len() + taken
+        list.keys.len() + list.wide.len() + taken + list.only_in_second_round()
     }
 
     /// Whether pending evictions must be tried before an operation.
@@ -221,13 +268,23 @@ impl List {
         match affected {
             Affected::Keys(_) if self.keys.is_empty() && self.taken_keys.is_empty() => false,
             Affected::Keys(keys) => keys.iter().any(|&key| self.has(key)),
-            Affected::Everything => !self.keys.is_empty() || !self.taken_keys.is_empty(),
+            Affected::Everything => {
+                let keys = !self.keys.is_empty() || !self.taken_keys.is_empty();
+                keys || !self.second.is_empty()
+            }
         }
     }
 
     fn wide_concerns(&self, affected: Affected<'_>) -> bool {
         let wide = self.wide.iter().map(|pending| &pending.eviction).chain(&self.taken_wide);
         wide.into_iter().any(|eviction| concerns(eviction, affected))
+    }
+
+    fn only_in_second_round(&self) -> usize {
+        let keys = self.second.keys.iter().filter(|key| !self.has(key)).count();
+        let wide = self.wide.iter().map(|pending| &pending.eviction).chain(&self.taken_wide);
+        let wide: Vec<_> = wide.collect();
+        keys + self.second.wide.iter().filter(|second| !wide.contains(second)).count()
     }
 
     fn has(&self, key: &str) -> bool {
@@ -252,11 +309,17 @@ impl List {
                 None => self.wide.push(pending),
             },
         }
-        let is_pattern = |pending: &&Pending| matches!(pending.eviction, Selection::Pattern(_));
-        let patterns = self.wide.iter().filter(is_pattern).count();
-        if self.keys.len() + self.wide.len() > LIMIT || patterns > PATTERNS {
+        self.bound();
+    }
+
+    /// Replaces a list that has become too long by one eviction.
+    fn bound(&mut self) {
+        let wide = self.wide.iter().map(|pending| &pending.eviction).chain(&self.second.wide);
+        let patterns = wide.filter(|wide| matches!(wide, Selection::Pattern(_))).count();
+        if self.keys.len() + self.wide.len() + self.second.len() > LIMIT || patterns > PATTERNS {
             self.keys.clear();
             self.wide.clear();
+            self.second = SecondRound::default();
             self.wide.push(Pending::new(Selection::All, Vec::new()));
             self.rewrite_log();
         } else if self.log.as_ref().is_some_and(RetryLog::is_long) {
@@ -266,16 +329,21 @@ impl List {
 
     fn rewrite_log(&mut self) {
         let Some(mut log) = self.log.take() else { return };
-        let keys = self.keys.keys().chain(&self.taken_keys).cloned().collect::<Vec<_>>();
+        let keys = self.keys.keys().chain(&self.taken_keys).chain(&self.second.keys);
+        let keys = keys.cloned().collect::<Vec<_>>();
         let keys = keys.chunks(TOGETHER).map(|keys| Selection::Keys(keys.to_vec()));
-        let wide =
-            self.wide.iter().map(|pending| &pending.eviction).chain(&self.taken_wide).cloned();
+        let wide = self.wide.iter().map(|pending| &pending.eviction);
+        let wide = wide.chain(&self.taken_wide).chain(&self.second.wide).cloned();
         let pending: Vec<RemoteEviction> = keys.chain(wide).collect();
         log.replace(&pending);
         self.log = Some(log);
     }
 
     fn has_nothing(&self) -> bool {
+        self.first_round_is_done() && self.second.is_empty()
+    }
+
+    fn first_round_is_done(&self) -> bool {
         self.keys.is_empty()
             && self.wide.is_empty()
             && self.taken_keys.is_empty()
@@ -303,6 +371,24 @@ impl List {
         {
             log.clear();
         }
+    }
+}
+
+impl SecondRound {
+    fn add(&mut self, eviction: RemoteEviction) {
+        match eviction {
+            Selection::Keys(keys) => self.keys.extend(keys),
+            wide if !self.wide.contains(&wide) => self.wide.push(wide),
+            _ => {}
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.keys.len() + self.wide.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

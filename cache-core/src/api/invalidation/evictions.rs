@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::list::{Invalidation, Place};
 use crate::base::{Error, Selection};
 use crate::call::EvictTarget;
-use crate::engine::{Cache, Mutation, TOGETHER, report, start_now};
+use crate::engine::{Cache, Engine, Mutation, SecondRound, TOGETHER, evict_in_background, report};
 use crate::key::{KeyBuf, TenantText, Written};
 
 /// The evictions of a mutator. Made by `#[cache_evict]`.
@@ -21,6 +21,7 @@ pub struct Evictions {
     home: Option<Cache>,
     /// Whether nothing is evicted unless the list is [`released`](Evictions::released).
     held: bool,
+    round: SecondRound,
 }
 
 impl Default for Evictions {
@@ -31,14 +32,18 @@ impl Default for Evictions {
 
 impl From<Invalidation> for Evictions {
     fn from(list: Invalidation) -> Self {
-        Self { list: list.of_tenant(None), home: None, held: false }
+        Self::with(list.of_tenant(None), None)
     }
 }
 
 impl Evictions {
+    const fn with(list: Invalidation, home: Option<Cache>) -> Self {
+        Self { list, home, held: false, round: SecondRound::new() }
+    }
+
     /// An empty list for the default cache.
     pub const fn new() -> Self {
-        Self { list: Invalidation::new(), home: None, held: false }
+        Self::with(Invalidation::new(), None)
     }
 
     /// An empty list for a named cache.
@@ -53,7 +58,7 @@ impl Evictions {
 
     /// A list whose targets are in `home` if they name no cache.
     pub(crate) fn at(home: &Cache, list: Invalidation) -> Self {
-        Self { list: list.of(home), home: Some(home.clone()), held: false }
+        Self::with(list.of(home), Some(home.clone()))
     }
 
     /// Makes the list conditional: it is carried out only if the body's output is an `Ok`.
@@ -137,25 +142,43 @@ impl Evictions {
         let mut result = Ok(());
         self.list.steps.reverse();
         while let Some((place, what)) = self.list.steps.last().cloned() {
-            let keys = self.keys_at_the_end();
-            let (count, done) = match keys.len() {
-                0 | 1 => (1, evict(&place, self.home.as_ref(), what).await),
-                count => (count, evict_keys(&place, self.home.as_ref(), keys).await),
+            let (count, done) = match place.resolve(self.home.as_ref()) {
+                Ok(cache) => self.evict_last(&cache.engine, &what).await,
+                Err(error) => (1, Err(error)),
             };
             // Removed after it is done: if the future is dropped half-way, `drop` does it again.
             self.list.steps.truncate(self.list.steps.len() - count);
             result = result.and(done);
         }
+        std::mem::take(&mut self.round).end();
         result
     }
 
-    /// The keys at the end of the list that belong to one cache, which one request evicts.
-    fn keys_at_the_end(&self) -> Vec<KeyBuf> {
-        let engine = |place: &Place| place.resolve(self.home.as_ref()).ok().map(|at| at.engine);
-        let Some(of_last) = self.list.steps.last().and_then(|(place, _)| engine(place)) else {
-            return Vec::new();
+    /// Evicts the last target, and keys of the same cache before it. Returns the number of targets.
+    async fn evict_last(
+        &mut self,
+        engine: &Arc<Engine>,
+        what: &Mutation,
+    ) -> (usize, Result<(), Error>) {
+        let keys = self.keys_at_the_end(engine);
+        if keys.len() <= 1 {
+            let done = engine.invalidate(what.clone()).await.map(drop);
+            self.round.note(engine, what, &done);
+            return (1, done);
+        }
+        let done = engine.invalidate_keys(keys.clone()).await.map(drop);
+        let count = keys.len();
+        for key in keys {
+            self.round.note(engine, &Mutation::evict(key), &done);
+        }
+        (count, done)
+    }
+
+    /// The keys at the end of the list that belong to this cache, which one request evicts.
+    fn keys_at_the_end(&self, engine: &Arc<Engine>) -> Vec<KeyBuf> {
+        let here = |place: &Place| {
+            place.resolve(self.home.as_ref()).is_ok_and(|at| Arc::ptr_eq(&at.engine, engine))
         };
-        let here = |place: &Place| engine(place).is_some_and(|at| Arc::ptr_eq(&at, &of_last));
         let keys = self.list.steps.iter().rev().map_while(|(place, what)| match what {
             Mutation::Evict(Selection::Keys(key), _) if here(place) => Some(key.clone()),
             _ => None,
@@ -195,24 +218,21 @@ impl Evictions {
     }
 }
 
-async fn evict_keys(place: &Place, home: Option<&Cache>, keys: Vec<KeyBuf>) -> Result<(), Error> {
-    place.resolve(home)?.engine.invalidate_keys(keys).await.map(drop)
-}
-
-async fn evict(place: &Place, home: Option<&Cache>, what: Mutation) -> Result<(), Error> {
-    place.resolve(home)?.engine.invalidate(what).await.map(drop)
-}
-
 impl Drop for Evictions {
     /// The first poll of each eviction evicts from memory (nothing before that waits) and records the remote
     /// half as pending; the rest continues in the background.
     fn drop(&mut self) {
-        if self.held {
+        if self.held || self.list.steps.is_empty() {
             return;
         }
+        let mut rest = Vec::new();
         for (place, what) in self.list.steps.drain(..) {
-            let home = self.home.clone();
-            start_now(async move { report(&evict(&place, home.as_ref(), what).await) });
+            match place.resolve(self.home.as_ref()) {
+                Ok(cache) => rest.push((cache.engine, what)),
+                Err(error) => report(&Err(error)),
+            }
         }
+        let evict = async |engine: Arc<Engine>, what| engine.invalidate(what).await;
+        evict_in_background(std::mem::take(&mut self.round), rest, evict);
     }
 }

@@ -10,7 +10,7 @@ use crate::base::{ActiveScope, BoxFuture, Error, Selection};
 use crate::engine::handle::Engine;
 use crate::engine::mutation::{Mutation, report};
 use crate::engine::request::Request;
-use crate::engine::spawn::start_now;
+use crate::engine::second_round::{SecondRound, evict_in_background};
 use crate::entry::Stored;
 use crate::key::KeyBuf;
 use crate::memory::Ticket;
@@ -318,7 +318,7 @@ impl TransactionLog {
         let outcome = Outcome::Committed;
         let Some((steps, shadows)) = self.close(outcome) else { return Default::default() };
         let of_inner = steps.iter().filter(|_| self.outer.is_some());
-        let now = PendingOperations { steps: evictions(of_inner), values: Values::new() };
+        let now = PendingOperations::new(evictions(of_inner), Values::new());
         [now, self.hand_on(outcome, steps, shadows)]
     }
 
@@ -352,7 +352,7 @@ impl TransactionLog {
         };
         match &self.outer {
             Some(outer) => outer.absorb(steps, values),
-            None => PendingOperations { steps, values },
+            None => PendingOperations::new(steps, values),
         }
     }
 
@@ -377,7 +377,7 @@ impl TransactionLog {
                     Outcome::Committed => steps,
                     Outcome::RolledBack | Outcome::Unknown => evictions(steps.iter()),
                 };
-                PendingOperations { steps, values: Values::new() }
+                PendingOperations::new(steps, Values::new())
             }
         }
     }
@@ -394,9 +394,14 @@ pub(crate) struct PendingOperations {
     steps: Steps,
     /// The loaded values: published after the evictions, unless these end them.
     values: Values,
+    round: SecondRound,
 }
 
 impl PendingOperations {
+    fn new(steps: Steps, values: Values) -> Self {
+        Self { steps, values, round: SecondRound::new() }
+    }
+
     /// Carries out everything, in order; returns the first failure.
     pub(super) async fn run(mut self) -> Result<(), Error> {
         let mut result = Ok(());
@@ -407,11 +412,15 @@ impl PendingOperations {
                     let keys = self.leading_keys(&cache);
                     let done = cache.evict_keys(&keys).await.map(drop);
                     self.steps.drain(1..keys.len());
+                    keys.into_iter()
+                        .for_each(|key| self.round.note(&cache, &Mutation::evict(key), &done));
                     done
                 }
                 Operation::Evict(what) => {
                     let what = what.clone();
-                    cache.carry_out(&what).await.map(drop)
+                    let done = cache.carry_out(&what).await.map(drop);
+                    self.round.note(&cache, &what, &done);
+                    done
                 }
                 Operation::Put(key, write) => {
                     let key = Mutation::evict(key.clone());
@@ -428,6 +437,7 @@ impl PendingOperations {
             self.steps.pop_front();
             result = result.and(done);
         }
+        std::mem::take(&mut self.round).end();
         for (cache, own) in self.values.drain(..) {
             own.publish(&cache);
         }
@@ -459,9 +469,11 @@ fn nothing() -> Write {
 
 impl Drop for PendingOperations {
     fn drop(&mut self) {
-        for (cache, step) in self.steps.drain(..) {
-            let what = step.eviction();
-            start_now(async move { report(&cache.carry_out(&what).await.map(drop)) });
+        let rest: Vec<_> =
+            self.steps.drain(..).map(|(cache, step)| (cache, step.eviction())).collect();
+        if !rest.is_empty() {
+            let evict = async |cache: Arc<Engine>, what| cache.carry_out(&what).await;
+            evict_in_background(std::mem::take(&mut self.round), rest, evict);
         }
     }
 }

@@ -139,13 +139,9 @@ impl Remote {
         let turn = self.clock.timeout_at(until, self.settling.lock()).await;
         let _turn = turn.map_err(|_| unsettled())?;
         let mut done = 0_u64;
-        let mut outcome = self.settle_each(PendingEvictions::next_keys, until, &mut done).await;
-        if outcome.as_ref().err().is_none_or(BackendError::is_of_a_part) {
-            let wide = self.settle_each(PendingEvictions::next_wide, until, &mut done).await;
-            outcome = match wide {
-                Err(error) if !error.is_of_a_part() => Err(error),
-                wide => outcome.and(wide),
-            };
+        let mut outcome = self.settle_round(until, &mut done).await;
+        if outcome.is_ok() && self.pending.begin_second_round() {
+            outcome = self.settle_round(until, &mut done).await;
         }
         self.pending.set_parted(outcome.as_ref().is_err_and(BackendError::is_of_a_part));
         if done > 0 {
@@ -153,6 +149,17 @@ impl Remote {
             tracing::info!(target: "larder::eviction", cache, evictions = done, "larder: pending evictions are carried out");
         }
         outcome
+    }
+
+    async fn settle_round(&self, until: Timestamp, done: &mut u64) -> Result<(), BackendError> {
+        let keys = self.settle_each(PendingEvictions::next_keys, until, done).await;
+        if keys.as_ref().is_err_and(|error| !error.is_of_a_part()) {
+            return keys;
+        }
+        match self.settle_each(PendingEvictions::next_wide, until, done).await {
+            Err(error) if !error.is_of_a_part() => Err(error),
+            wide => keys.and(wide),
+        }
     }
 
     /// Carries out all evictions of a kind. Those of an unreachable part of the store are set aside until the
@@ -202,6 +209,11 @@ impl Remote {
     /// Waits until the retry log is on disk.
     pub(crate) fn flush_retry_log(&self) {
         self.pending.flush();
+    }
+
+    /// Repeats evictions after all that are pending.
+    pub(crate) fn evict_again(&self, evictions: Vec<RemoteEviction>) {
+        self.pending.again(evictions);
     }
 
     pub(crate) fn pending_evictions(&self) -> usize {
