@@ -31,7 +31,7 @@ async fn by_pattern(process: &Process, id: u64) {
     process.origin.set(2);
 }
 
-#[cache_evict(cache = process.cache, key = "row:{id}", tag = "pages")]
+#[cache_evict(cache = process.cache, key = "row:{id}", tags = ["pages"])]
 async fn by_tag(process: &Process, id: u64) {
     process.origin.set(2);
 }
@@ -117,7 +117,7 @@ async fn a_mutator_that_is_dropped() {
     let scene = Scene::new().await;
     let removing = scene.store.hold(At::Before("remove"));
     let this = scene.this.clone();
-    let mutator = tokio::spawn(async move { by_pattern(&this, 0).await });
+    let mutator = tokio::spawn(async move { by_tag(&this, 0).await });
     soon(removing.arrived()).await;
     scene.fail();
     mutator.abort();
