@@ -181,6 +181,10 @@ fn invalid_values() {
             "redis.health_check_interval (larder.toml): found `often`; wanted a duration such as `250ms`, `90s`, `5m`, `1h 30m` or `2d`, or a number of seconds",
         ),
         (
+            "redis.health_check_interval = 0.0005",
+            "redis.health_check_interval (larder.toml): found `500µs`; wanted 1 ms at least, or zero (`0s`) for no checks; leave it out for 10 seconds",
+        ),
+        (
             "redis.half_open_after = 0",
             "redis.half_open_after (larder.toml): found zero; wanted 1 at least",
         ),

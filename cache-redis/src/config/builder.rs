@@ -280,20 +280,22 @@ impl RedisBuilder {
     fn wrong(&self, target: &Target) -> Vec<Wrong> {
         let mut found = Vec::new();
         let mut refuse = |field, message: String| found.push(Wrong { field, message });
+        let short = |time: &Duration| *time < Duration::from_millis(1);
         for (field, time) in [
             ("operation_timeout", Some(self.operation_timeout)),
             ("connect_timeout", Some(self.connect_timeout)),
             ("bus_heartbeat", Some(self.bus_heartbeat)),
-            (
-                "health_check_interval",
-                Some(self.health_check_interval).filter(|interval| !interval.is_zero()),
-            ),
             ("user_timeout", self.user_timeout),
         ] {
-            if let Some(time) = time.filter(|time| *time < Duration::from_millis(1)) {
+            if let Some(time) = time.filter(short) {
                 let wanted = "1 ms at least; leave it out for the default";
                 refuse(field, format!("found {}; wanted {wanted}", shown(time)));
             }
+        }
+        let interval = self.health_check_interval;
+        if short(&interval) && !interval.is_zero() {
+            let wanted = "1 ms at least, or zero (`0s`) for no checks; leave it out for 10 seconds";
+            refuse("health_check_interval", format!("found {}; wanted {wanted}", shown(interval)));
         }
         if let Some(idle) = self.keepalive.filter(|idle| !KEEPALIVE.contains(&idle.as_secs())) {
             let wanted = "1 s to 32767 s; leave it out for the default";

@@ -211,10 +211,18 @@ mod tests {
 
         for (option, says) in [
             ("colour=blue", "there is no option `colour`; there are operation_timeout"),
-            ("operation_timeout=fast", "operation_timeout: write a duration"),
+            ("operation_timeout=fast", "operation_timeout: wanted a duration"),
+            (
+                "operation_timeout=500us",
+                "operation_timeout: found `500us`; wanted a duration such as `200ms`",
+            ),
+            (
+                "health_check_interval=0",
+                "found `0`; wanted a duration such as `200ms`, `5s` or `1m`; for seconds write `0s`",
+            ),
             ("operation_timeout=0s", "operation_timeout: found zero; wanted 1 ms at least"),
-            ("tracking=perhaps", "tracking: write `true` or `false`"),
-            ("connections=many", "connections: write a number"),
+            ("tracking=perhaps", "tracking: wanted `true` or `false`"),
+            ("connections=many", "connections: wanted a number such as `4`"),
             ("connections=0", "connections: found `0`; wanted a number from 1 to 1024"),
             ("keepalive=200ms", "keepalive: found `200ms`; wanted 1 s to 32767 s"),
             ("keepalive=600m", "keepalive: found `36000s`; wanted 1 s to 32767 s"),

@@ -33,7 +33,7 @@ pub(super) fn take(
                 builder.tracking = match value {
                     "true" => true,
                     "false" => false,
-                    _ => return Err("tracking: write `true` or `false`".to_owned()),
+                    _ => return Err(wrong(name, value, "`true` or `false`")),
                 }
             }
             "bus_heartbeat" => builder.bus_heartbeat = duration(name, value)?,
@@ -66,11 +66,27 @@ fn duration(name: &str, value: &str) -> Result<Duration, String> {
         (Some(number), "m") => number.checked_mul(60).map(Duration::from_secs),
         _ => None,
     };
-    duration.ok_or_else(|| format!("{name}: write a duration such as `200ms`, `5s` or `1m`"))
+    duration.ok_or_else(|| {
+        let unit = match number {
+            Some(number) if digits == value.len() => format!("; for seconds write `{number}s`"),
+            _ => String::new(),
+        };
+        wrong(name, value, &format!("a duration such as `200ms`, `5s` or `1m`{unit}"))
+    })
 }
 
 fn number<N: std::str::FromStr>(name: &str, value: &str) -> Result<N, String> {
-    value.parse().map_err(|_| format!("{name}: write a number such as `4`"))
+    value.parse().map_err(|_| wrong(name, value, "a number such as `4`"))
+}
+
+/// The message for a value that can't be read. It shows a short word only: a part of a password that was not
+/// percent-encoded may have got here.
+fn wrong(name: &str, value: &str, wanted: &str) -> String {
+    let harmless = (1..=8).contains(&value.len())
+        && value.starts_with(|c: char| c.is_ascii_digit())
+        && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+    let found = if harmless { format!("found `{value}`; ") } else { String::new() };
+    format!("{name}: {found}wanted {wanted}")
 }
 
 /// Decodes percent-encoded text such as `%2F`.
