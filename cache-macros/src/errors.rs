@@ -68,13 +68,18 @@ pub(crate) fn list<T: Display>(names: &[T]) -> String {
 
 /// "; did you mean `x`?" for the name closest to `wrong`, or nothing if none is close.
 pub(crate) fn did_you_mean<T: Display>(wrong: &str, names: &[T]) -> String {
+    nearest(wrong, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+}
+
+/// The name closest to `wrong`, if one is close.
+pub(crate) fn nearest<'n, T: Display>(wrong: &str, names: &'n [T]) -> Option<&'n T> {
     let limit = if wrong.chars().count() < 4 { 1 } else { 2 };
     let closest = names
         .iter()
         .map(|name| (distance(wrong, &name.to_string()), name))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance);
-    closest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
+    closest.map(|(_, name)| name)
 }
 
 /// Edit distance that counts a swap of two neighbours as one edit, because that is the most common

@@ -142,7 +142,7 @@ use proc_macro::TokenStream;
 /// | `tenant = ctx.tenant` | the scope's (`larder::with_tenant`), else none | the tenant whose entry the call uses, as `Call::tenant` does: an expression over the arguments, evaluated when the function is called, of any type with `Display`. It does not replace an argument in the key: skip the argument from which it comes |
 /// | `local` | all tiers | uses the memory tier only; the value then needs no serde |
 /// | `blocking` | memory only | lets a sync function use all tiers: it blocks its thread while it waits for the remote tier; see [below](#sync-functions-and-methods) |
-/// | `codec = json` ʳ | the cache's (`Builder::codec`) | the format of the values in the remote tier: `json`, `messagepack`, `postcard`, or a type with the trait `larder::codec::ValueCodec`, such as `codec = Protobuf`: the value then needs no serde. Values in another format of yours are misses |
+/// | `codec = json` ʳ | the cache's (`Builder::codec`) | the format of the values in the remote tier: `json`, `messagepack`, `postcard`, or a type with the trait `larder::codec::ValueCodec`, such as `codec = Protobuf`: the value then needs no serde. (The names are lower case: `Json` is a type, which the program has to import or define.) Values in another format of yours are misses |
 /// | `metrics = false` | `true` | leaves the calls of the function out of statistics and metrics, and of the sums of its cache. (`larder::Policies` decides it, too, and switches functions off, also in configuration.) |
 /// | `call = cached_config` | the function's name | the name by which [`call!`] finds a sync function, if a module has the function's own name |
 /// | `each = "id in ids"` | none | caches each item of a list argument separately; see [Batches](#batches) |

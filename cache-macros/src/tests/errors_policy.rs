@@ -50,6 +50,21 @@ fn numbers() {
 }
 
 #[test]
+fn the_words_of_a_ttl_are_texts() {
+    cached(quote!(ttl = default), &["write `ttl = \"default\"`"]);
+    cached(quote!(ttl = never, stale = "1m"), &["write `ttl = \"never\"`"]);
+    cached(quote!(ttl = "defualt"), &["did you mean `ttl = \"default\"`?"]);
+    cached(quote!(ttl = "Never"), &["did you mean `ttl = \"never\"`?"]);
+    passes(quote!(ttl = "default", stale = "1m"));
+    let own = quote!(
+        async fn get(default: Duration) -> u64 {
+            0
+        }
+    );
+    assert_eq!(messages(expand, quote!(ttl = default), own), [""; 0], "an argument");
+}
+
+#[test]
 fn durations() {
     for zero in [quote!(tti), quote!(hard_timeout), quote!(err_ttl), quote!(lease)] {
         let message = format!("`{zero}` must be longer than zero; leave it out for");

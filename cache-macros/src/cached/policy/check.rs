@@ -7,7 +7,7 @@
 use proc_macro2::Ident;
 use quote::ToTokens as _;
 
-use super::{Given, Policy, Time, asked};
+use super::{Given, Policy, Time, asked, read};
 use crate::cached::owning::{borrows, bound};
 use crate::errors::{Errors, list};
 use crate::signature::{Function, mutable_borrows};
@@ -37,6 +37,7 @@ impl Policy {
         blocking: bool,
         errors: &mut Errors,
     ) {
+        self.is_no_bare_word(errors);
         self.is_one_for_all(function, errors);
         self.has_two_tiers(function, local, blocking, errors);
         self.has_a_choice_of_tiers(function, local, blocking, errors);
@@ -145,6 +146,15 @@ impl Policy {
                 "`{name}` stores a new value before the old one ends, and `access = \"read_only\"` stores nothing: remove one of them"
             );
             errors.at(name.span(), message);
+        }
+    }
+
+    /// Records `ttl = default` without quotes. (An argument of this name was sorted out before.)
+    fn is_no_bare_word(&self, errors: &mut Errors) {
+        let ttl = self.ttl.as_ref().and_then(|given| given.value.as_ref());
+        let Some(Time::Constant(syn::Expr::Path(path))) = ttl else { return };
+        if let Some(word) = read::WORDS.iter().find(|word| path.path.is_ident(*word)) {
+            errors.on(path, format!("this is a text: write `ttl = \"{word}\"`"));
         }
     }
 

@@ -6,7 +6,7 @@ use syn::{Expr, ExprLit, ExprUnary, Lit, UnOp};
 
 use super::{ACCESS, Given, ON_ERROR, STAMPEDES, TIERS, Time};
 use crate::duration;
-use crate::errors::{Errors, did_you_mean};
+use crate::errors::{Errors, did_you_mean, nearest};
 use crate::options::Options;
 use crate::signature::mentions_self_type;
 
@@ -74,6 +74,9 @@ fn constant(value: &Expr) -> Option<Time> {
     (!literal).then(|| Time::Constant(value.clone()))
 }
 
+/// The words that stand for a `ttl`.
+pub(super) const WORDS: [&str; 2] = ["default", "never"];
+
 /// Takes `ttl`: a duration, "never", or "default".
 pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Time>> {
     take("ttl", options, errors, |value, errors| {
@@ -90,6 +93,11 @@ pub(super) fn ttl(options: &mut Options, errors: &mut Errors) -> Option<Given<Ti
         }
         if let Some(constant) = constant(value) {
             return Some(constant);
+        }
+        if let Some(word) = text(value).and_then(|text| nearest(&text, &WORDS)) {
+            let message = format!("`ttl`: this is no duration; did you mean `ttl = \"{word}\"`?");
+            errors.on(value, message);
+            return None;
         }
         let read = duration::read("ttl", value, errors)?;
         if read.is_zero() {
