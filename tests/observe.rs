@@ -15,6 +15,8 @@ mod functions;
 mod gated;
 #[path = "observe/guide.rs"]
 mod guide;
+#[path = "observe/intervals.rs"]
+mod intervals;
 #[path = "observe/listener.rs"]
 mod listener;
 #[path = "observe/metrics.rs"]

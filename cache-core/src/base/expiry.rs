@@ -36,7 +36,7 @@ impl Expiry {
 /// | type | meaning |
 /// | --- | --- |
 /// | [`Duration`] | fresh for this time |
-/// | `&str` | the same as text, such as `"1m 30s"`; `"never"`: no expiry |
+/// | `&str` | the same as text, such as `"1m 30s"`; `"never"`: no expiry; `"default"`: as `None` |
 /// | [`Expiry`] | [`Expiry::Never`]: no expiry |
 /// | `Option` of these | `None`: the time to live that the entry has otherwise, from the policy or from the cache |
 #[diagnostic::on_unimplemented(
@@ -68,6 +68,7 @@ impl IntoTtl for &str {
     fn into_ttl(self) -> Result<Option<Expiry>, Error> {
         match self.trim() {
             "never" => Ok(Some(Expiry::Never)),
+            "default" => Ok(None),
             text => parse_duration(text).map(|ttl| Some(Expiry::In(ttl))),
         }
     }
@@ -76,5 +77,20 @@ impl IntoTtl for &str {
 impl<T: IntoTtl> IntoTtl for Option<T> {
     fn into_ttl(self) -> Result<Option<Expiry>, Error> {
         self.map_or(Ok(None), T::into_ttl)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_times_to_live() {
+        assert_eq!("1m 30s".into_ttl().unwrap(), Some(Expiry::In(Duration::from_secs(90))));
+        assert_eq!(" never ".into_ttl().unwrap(), Some(Expiry::Never));
+        assert_eq!("default".into_ttl().unwrap(), None);
+        let error = "soon".into_ttl().unwrap_err().to_string();
+        assert!(error.contains("`soon` is not a duration"), "{error}");
     }
 }

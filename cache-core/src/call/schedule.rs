@@ -30,6 +30,9 @@ impl Schedule {
             && body.repeats()
             // The load of a transaction may see uncommitted data.
             && TransactionScope::current().is_none();
+        if let Some(interval) = request.policy.refresh_every.filter(|_| wanted) {
+            engine.tell_about_ttl(request, interval, request.policy.ttl);
+        }
         let (engine, request) = wanted.then(|| (Arc::clone(engine), request.clone()))?;
         Some(Box::new(Self { engine, request, rules }))
     }

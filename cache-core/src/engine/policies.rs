@@ -1,6 +1,7 @@
 //! The policies that a cache gives its functions, models and other users, and that can change while it runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::handle::{Cache, Engine};
 use super::request::Request;
@@ -122,8 +123,8 @@ impl Policies {
     ///
     /// # Errors
     /// [`Error::Config`] for the first policy that is not valid, or that has `tags` or `early_refresh`: these belong
-    /// to the function. So does `refresh_every`, but a policy for functions can change the interval of those that have one. Also
-    /// for `tiers` and `access` in a policy that is not a function's.
+    /// to the function. So does `refresh_every`, but a policy for functions can change the interval of those that have one (a
+    /// policy for one function that has none is reported when that function loads). Also for `tiers` and `access` in a policy that is not a function's.
     pub fn check(&self) -> Result<(), Error> {
         let functions = self.functions.iter().filter_map(|(_, rule)| match rule {
             FunctionRule::Policy(policy) => Some(&**policy),
@@ -209,6 +210,14 @@ impl Policies {
             .any(|(_, rule)| matches!(rule, FunctionRule::Policy(policy) if policy.is_selective()))
     }
 
+    /// Whether a policy for exactly this function has an interval.
+    fn schedules(&self, path: &str) -> bool {
+        self.functions.iter().any(|(pattern, rule)| {
+            matches!(rule, FunctionRule::Policy(policy) if policy.refresh_every.is_some())
+                && pattern.literals() == [path]
+        })
+    }
+
     fn disables_any(&self) -> bool {
         self.functions.iter().any(|(_, rule)| matches!(rule, FunctionRule::Enabled(false)))
     }
@@ -246,12 +255,54 @@ impl Engine {
     pub(crate) fn complete(&self, request: &mut Request) {
         let in_use = self.policies.load();
         let Some(in_use) = &*in_use else { return };
+        if request.site.is_none() && request.policy.check().is_err() {
+            // Other times would hide the mistake, which the request is refused for.
+            return;
+        }
         let policy = in_use.policies.of(request, self.default_ttl.get().is_some());
+        self.tell_about_interval(&in_use.policies, request, &policy);
         let policy = request.ttl.map_or(policy, |ttl| policy.until(ttl));
         let policy = request.usage.of(&policy);
         match policy.check() {
             Ok(()) => request.policy = PolicyRef::Own(Arc::new(policy)),
             Err(error) => warn_once("functions keep their own policies", &error.into()),
+        }
+    }
+
+    /// Reports a `refresh_every` that these policies give, or take away, without an effect that their author can see.
+    fn tell_about_interval(&self, policies: &Policies, request: &Request, policy: &Policy) {
+        let own = request.site.map_or(*request.policy, |site| *site.policy());
+        match (own.refresh_every, policy.refresh_every) {
+            // With a pattern it may be meant for the others.
+            (None, Some(_)) => {
+                let exact = request.site.filter(|site| policies.schedules(site.path()));
+                if let Some(site) = exact {
+                    refreshed_never(
+                        Some(site),
+                        "its attribute has none, and each load needs copies of the arguments: give it one there, which policies can change",
+                    );
+                }
+            }
+            (Some(interval), None) => self.tell_about_ttl(request, interval, policy.ttl),
+            _ => {}
+        }
+    }
+
+    /// Reports an interval that is not shorter than the `ttl` that the cache or its policies give.
+    pub(crate) fn tell_about_ttl(&self, request: &Request, interval: Duration, ttl: Ttl) {
+        if request.ttl.is_some() || request.decide.is_some() {
+            return;
+        }
+        let (given, ttl) = match ttl {
+            Ttl::For(ttl) => ("ttl` of the cache's policies", Some(ttl)),
+            Ttl::Default | Ttl::Computed => ("default_ttl` of the cache", self.default_ttl.get()),
+            Ttl::Never => return,
+        };
+        if let Some(ttl) = ttl.filter(|ttl| interval >= *ttl) {
+            let message = format!(
+                "{interval:?} must be shorter than the `{given}, {ttl:?}, because a value that has expired is not refreshed"
+            );
+            refreshed_never(request.site, &message);
         }
     }
 
@@ -327,4 +378,12 @@ impl Cache {
         self.engine.policies.store(InUse::new(policies));
         Ok(())
     }
+}
+
+/// Reports once why the values of a function, or those by hand, are not refreshed on schedule.
+#[cold]
+fn refreshed_never(site: Option<&'static Site>, why: &str) {
+    let whose = site.map_or("loads by hand".to_owned(), |site| format!("`{}`", site.path()));
+    let error = Error::config("refresh_every", format!("{whose}: {why}"));
+    warn_once("some values are not refreshed on schedule", &error);
 }

@@ -16,6 +16,7 @@ pub use tiers::{AllTiers, ChoosesTiers, Fits, InFormat, MemoryOnly, encoded_by};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::{
     Access, CacheValue, Error, Expiry, IntoTtl, PLAIN, Policy, PolicyRef, Tiers, Usage, warn_once,
@@ -64,6 +65,8 @@ pub struct CacheEntry<'c, P = AllTiers> {
     key: KeyBuf,
     policy: Option<Policy>,
     ttl: Option<Expiry>,
+    /// How often the value is loaded again.
+    refresh_every: Option<Duration>,
     /// What the value decides.
     decide: Option<Decide>,
     /// What the error of a load decides.
@@ -111,13 +114,14 @@ impl<'c> CacheEntry<'c> {
     /// # }
     /// ```
     pub fn codec<C>(self) -> CacheEntry<'c, InFormat<C>> {
-        let Self { cache, key, policy, ttl, decide, fails, tags, tenant, mode, .. } = self;
-        let Self { usage, blocking, .. } = self;
+        let Self { cache, key, policy, ttl, refresh_every, decide, fails, tags, .. } = self;
+        let Self { tenant, mode, usage, blocking, .. } = self;
         CacheEntry {
             cache,
             key,
             policy,
             ttl,
+            refresh_every,
             decide,
             fails,
             tags,
@@ -147,6 +151,7 @@ impl<'c, P> CacheEntry<'c, P> {
             key: key.into(),
             policy: None,
             ttl: None,
+            refresh_every: None,
             decide: None,
             fails: None,
             tags: Tags::new(),
@@ -363,8 +368,13 @@ impl<'c, P> CacheEntry<'c, P> {
     /// The policy, if it is not the default one.
     fn own_policy(&self) -> Option<Policy> {
         let given = self.policy.is_some() || self.ttl.is_some() || self.usage.is_set();
-        let policy = || self.usage.of(&self.policy.unwrap_or(PLAIN));
-        given.then(policy).map(|policy| self.ttl.map_or(policy, |ttl| policy.until(ttl)))
+        if !given && self.refresh_every.is_none() {
+            return None;
+        }
+        let policy = self.usage.of(&self.policy.unwrap_or(PLAIN));
+        let policy = self.ttl.map_or(policy, |ttl| policy.until(ttl));
+        // Last: an interval that the other directions exclude is a mistake, and not left out.
+        Some(self.refresh_every.map_or(policy, |interval| policy.refresh_every(interval)))
     }
 
     /// The request, with the default policy, and the entry's own policy.

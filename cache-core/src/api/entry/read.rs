@@ -94,6 +94,11 @@ impl<P> CacheEntry<'_, P> {
     /// Returns the value, or loads it, like [`or_refresh`](Self::or_refresh), and loads it again in the background every
     /// `interval` while the key is in use. See [`Policy::refresh_every`](crate::Policy::refresh_every), which it sets.
     ///
+    /// An interval that is not shorter than the [`ttl`](Self::ttl), or whose values memory does not serve
+    /// ([`tiers`](Self::tiers), [`access`](Self::access)), is a mistake: the load runs uncached, which is reported once (to
+    /// `tracing`, or to standard error). One that is not shorter than the `default_ttl` of the cache is reported, too; the value
+    /// is cached then, and expires before it would be refreshed.
+    ///
     /// ```
     /// # use cache_core as larder;
     /// # use larder::{Cache, Error};
@@ -121,7 +126,7 @@ impl<P> CacheEntry<'_, P> {
         F: Fn() -> Fut + Clone + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        self.policy = Some(self.policy.unwrap_or(PLAIN).refresh_every(interval));
+        self.refresh_every = Some(interval);
         let again = |load: &F| load.clone();
         self.read(Repeating { args: load, load: |load: F| load(), again }).await.value
     }

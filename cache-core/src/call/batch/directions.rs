@@ -59,12 +59,7 @@ impl<L: LoadEach> Batch<L> {
     /// Sets the time to live of the values that this call stores; see [`Call::ttl`](crate::call::Call::ttl).
     pub fn ttl(mut self, ttl: impl IntoTtl) -> Self {
         match ttl.into_ttl() {
-            Ok(Some(ttl)) => {
-                let policy = self.whole.policy.until(ttl);
-                self.whole.policy = PolicyRef::Own(Arc::new(policy));
-                self.whole.ttl = Some(ttl);
-            }
-            Ok(None) => {}
+            Ok(ttl) => self.whole.ttl = ttl,
             Err(error) => crate::base::warn_once("a call keeps its function's ttl", &error),
         }
         self

@@ -22,6 +22,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use smallvec::SmallVec;
@@ -196,8 +197,12 @@ fn asking(
     tenant: &super::tenant::Named,
 ) -> Asking {
     let mut target = target.clone();
+    let policy = match like.ttl {
+        Some(ttl) => &PolicyRef::Own(Arc::new(like.policy.until(ttl))),
+        None => like.policy,
+    };
     let requests = items.iter().map(|item| {
-        let mut request = Request::new(item.key.clone(), like.policy.clone(), like.codec);
+        let mut request = Request::new(item.key.clone(), policy.clone(), like.codec);
         request.tags = item.tags.clone();
         request.mode = like.mode;
         request.blocking = like.blocking;
