@@ -75,7 +75,7 @@ pub use crate::engine::{
     with_tenant, with_tenant_sync, without_cache, without_cache_sync, without_tenant,
     without_tenant_sync,
 };
-pub use crate::key::{Key, KeyBuilder, KeyParts};
+pub use crate::key::{IntoKey, Key, KeyBuilder, KeyParts};
 pub use crate::memory::{Capacity, Eviction, Memory};
 pub use crate::registry::{Builder, caches, default_cache};
 pub use crate::remote::EvictionProgress;

@@ -9,7 +9,7 @@ use crate::base::{
     Access, CacheValue, Cached, Error, IntoTtl, Pattern, Policy, Tiers, block_on, outside,
 };
 use crate::engine::Cache;
-use crate::key::KeyBuf;
+use crate::key::IntoKey;
 
 /// A handle of a cache whose methods block their thread, for programs without a runtime. Made by
 /// [`Cache::blocking`], and by [`LocalCache::blocking`] for values without serde.
@@ -73,7 +73,7 @@ impl<P> BlockingCache<P> {
     }
 
     /// Returns one key, with directions: see [`CacheEntry`].
-    pub fn entry(&self, key: impl Into<KeyBuf>) -> BlockingEntry<'_, P> {
+    pub fn entry(&self, key: impl IntoKey) -> BlockingEntry<'_, P> {
         BlockingEntry(CacheEntry::new(&self.cache, key).blocking())
     }
 
@@ -81,7 +81,7 @@ impl<P> BlockingCache<P> {
     ///
     /// # Errors
     /// As [`Cache::get`].
-    pub fn get<T: Fits<P>>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
+    pub fn get<T: Fits<P>>(&self, key: impl IntoKey) -> Result<Option<T>, Error> {
         self.entry(key).get()
     }
 
@@ -91,7 +91,7 @@ impl<P> BlockingCache<P> {
     /// The load's own.
     pub fn get_or_load<T, E>(
         &self,
-        key: impl Into<KeyBuf>,
+        key: impl IntoKey,
         load: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E>
     where
@@ -105,7 +105,7 @@ impl<P> BlockingCache<P> {
     ///
     /// # Errors
     /// As [`Cache::insert`].
-    pub fn insert<T: Fits<P>>(&self, key: impl Into<KeyBuf>, value: T) -> Result<(), Error> {
+    pub fn insert<T: Fits<P>>(&self, key: impl IntoKey, value: T) -> Result<(), Error> {
         self.entry(key).insert(value)
     }
 
@@ -113,7 +113,7 @@ impl<P> BlockingCache<P> {
     ///
     /// # Errors
     /// As [`Cache::remove`].
-    pub fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+    pub fn remove(&self, key: impl IntoKey) -> Result<bool, Error> {
         block_on(self.cache.remove(key))
     }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use super::entry::{CacheEntry, MemoryOnly};
 use crate::base::{CacheValue, Error, Pattern};
 use crate::engine::Cache;
-use crate::key::KeyBuf;
+use crate::key::IntoKey;
 
 /// A handle of a cache for values that stay in the memory tier of this process: every value that is
 /// `Clone + Send + Sync` will do, without serde. Made by [`Cache::local`].
@@ -53,7 +53,7 @@ impl LocalCache {
     }
 
     /// Returns one key, with directions: see [`CacheEntry`].
-    pub fn entry(&self, key: impl Into<KeyBuf>) -> CacheEntry<'_, MemoryOnly> {
+    pub fn entry(&self, key: impl IntoKey) -> CacheEntry<'_, MemoryOnly> {
         CacheEntry::new(&self.cache, key)
     }
 
@@ -61,7 +61,7 @@ impl LocalCache {
     ///
     /// # Errors
     /// None at present.
-    pub async fn get<T: CacheValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
+    pub async fn get<T: CacheValue>(&self, key: impl IntoKey) -> Result<Option<T>, Error> {
         self.entry(key).get().await
     }
 
@@ -69,7 +69,7 @@ impl LocalCache {
     ///
     /// # Errors
     /// The load's own.
-    pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
+    pub async fn get_or_load<T, E, F, Fut>(&self, key: impl IntoKey, load: F) -> Result<T, E>
     where
         T: CacheValue,
         E: 'static,
@@ -83,11 +83,7 @@ impl LocalCache {
     ///
     /// # Errors
     /// None at present.
-    pub async fn insert<T: CacheValue>(
-        &self,
-        key: impl Into<KeyBuf>,
-        value: T,
-    ) -> Result<(), Error> {
+    pub async fn insert<T: CacheValue>(&self, key: impl IntoKey, value: T) -> Result<(), Error> {
         self.entry(key).insert(value).await
     }
 
@@ -95,7 +91,7 @@ impl LocalCache {
     ///
     /// # Errors
     /// As [`Cache::remove`].
-    pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+    pub async fn remove(&self, key: impl IntoKey) -> Result<bool, Error> {
         self.cache.remove(key).await
     }
 

@@ -9,7 +9,7 @@ use crate::base::{Error, KnownResult, PLAIN, Policy, PolicyRef};
 use crate::call::{Asking, CacheChoice, Found, Rules, Wanted, in_foreground};
 use crate::codec::{RemoteValue, coder};
 use crate::engine::{Cache, Request};
-use crate::key::KeyBuf;
+use crate::key::{IntoKey, KeyBuf};
 
 impl Cache {
     /// Stores many values, as [`insert`](Self::insert) stores one, with one request to the remote tier for
@@ -31,7 +31,7 @@ impl Cache {
     /// [`Error::Several`] with the keys that failed and their errors. A value that cannot be encoded, or that
     /// the remote tier refused or could not store, does not prevent the others. A value that the remote tier
     /// did not store is in the memory tier nevertheless.
-    pub async fn insert_many<K: Into<KeyBuf>, T: RemoteValue>(
+    pub async fn insert_many<K: IntoKey, T: RemoteValue>(
         &self,
         entries: impl IntoIterator<Item = (K, T)>,
     ) -> Result<(), Error> {
@@ -44,7 +44,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`insert_many`](Self::insert_many).
-    pub async fn insert_many_with<K: Into<KeyBuf>, T: RemoteValue>(
+    pub async fn insert_many_with<K: IntoKey, T: RemoteValue>(
         &self,
         entries: impl IntoIterator<Item = (K, T)>,
         policy: Policy,
@@ -90,7 +90,7 @@ impl Cache {
         load: F,
     ) -> Result<HashMap<String, T>, E>
     where
-        K: Into<KeyBuf>,
+        K: IntoKey,
         T: RemoteValue,
         E: 'static,
         F: Fn(Vec<String>) -> Fut,
@@ -111,7 +111,7 @@ impl Cache {
         load: F,
     ) -> Result<HashMap<String, T>, E>
     where
-        K: Into<KeyBuf>,
+        K: IntoKey,
         T: RemoteValue,
         E: 'static,
         F: Fn(Vec<String>) -> Fut,
@@ -119,7 +119,7 @@ impl Cache {
     {
         let policy = PolicyRef::Own(Arc::new(policy));
         // The load knows keys as texts; the requests keep what else belongs to a key, such as the tags of its model.
-        let keys: Vec<KeyBuf> = keys.into_iter().map(Into::into).collect();
+        let keys: Vec<KeyBuf> = keys.into_iter().map(IntoKey::into_key_buf).collect();
         let texts: Vec<String> = keys.iter().map(|key| key.as_str().to_owned()).collect();
         let by_text: HashMap<String, KeyBuf> = texts.iter().cloned().zip(keys).collect();
         let request = |text: &String| {

@@ -56,7 +56,7 @@ use std::task::{Context, Poll};
 
 use crate::base::{Access, CacheValue, Cached, IntoTtl, Tiers, block_on};
 use crate::engine::{Judge, Mode};
-use crate::key::KeyBuf;
+use crate::key::{IntoKey, KeyBuf};
 
 /// A call of a cached function.
 ///
@@ -253,8 +253,8 @@ impl<L: Load> Call<L> {
     }
 
     /// Replaces the function's key: the whole text without the namespace.
-    pub fn key(mut self, key: impl Into<KeyBuf>) -> Self {
-        self.whole.head.options().key = Some(key.into());
+    pub fn key(mut self, key: impl IntoKey) -> Self {
+        self.whole.head.options().key = Some(key.into_key_buf());
         self
     }
 

@@ -33,6 +33,7 @@ pub struct Cache {
     pub(crate) tenant: Option<Arc<Tenant>>,
 }
 
+#[doc(hidden)]
 impl From<Arc<Engine>> for Cache {
     /// Makes a handle of the whole cache.
     fn from(engine: Arc<Engine>) -> Self {

@@ -209,6 +209,7 @@ fn names(stamps: &TagSnapshot) -> Vec<String> {
     stamps.tags.iter().map(|(tag, _)| tag.name.to_string()).collect()
 }
 
+#[doc(hidden)]
 impl From<Freshness> for EntryState {
     fn from(freshness: Freshness) -> Self {
         match freshness {

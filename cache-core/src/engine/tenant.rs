@@ -8,7 +8,7 @@ use super::request::Request;
 use super::scope;
 use crate::base::{CacheValue, Error, PLAIN, Pattern, PolicyRef, Selection};
 use crate::codec::{RemoteValue, coder};
-use crate::key::{KeyBuf, TenantPrefix};
+use crate::key::{IntoKey, KeyBuf, TenantPrefix};
 use crate::tags::{Declared, bounded};
 
 /// The tenant of a handle.
@@ -100,8 +100,8 @@ impl Cache {
     }
 
     /// Converts a key of this handle to the whole cache's key.
-    pub(crate) fn own(&self, key: impl Into<KeyBuf>) -> KeyBuf {
-        let key = key.into();
+    pub(crate) fn own(&self, key: impl IntoKey) -> KeyBuf {
+        let key = key.into_key_buf();
         match self.tenant_here() {
             Some(tenant) => tenant.prefix.key(key),
             None => key,
@@ -129,18 +129,14 @@ impl Cache {
     }
 
     /// The request of a value that a user names by key.
-    pub(crate) fn request<T: RemoteValue>(
-        &self,
-        key: impl Into<KeyBuf>,
-        policy: PolicyRef,
-    ) -> Request {
-        let mut request = Request::new(key.into(), policy, Some(coder::<T>()));
+    pub(crate) fn request<T: RemoteValue>(&self, key: impl IntoKey, policy: PolicyRef) -> Request {
+        let mut request = Request::new(key.into_key_buf(), policy, Some(coder::<T>()));
         restrict(&mut request, self.prefix(), None);
         request
     }
 
     /// The same with the default policy.
-    pub(crate) fn plain<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Request {
+    pub(crate) fn plain<T: RemoteValue>(&self, key: impl IntoKey) -> Request {
         self.request::<T>(key, PolicyRef::Static(&PLAIN))
     }
 }

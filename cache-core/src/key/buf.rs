@@ -375,21 +375,3 @@ impl From<&str> for KeyBuf {
         key
     }
 }
-
-impl From<&&str> for KeyBuf {
-    fn from(text: &&str) -> Self {
-        Self::from(*text)
-    }
-}
-
-impl From<String> for KeyBuf {
-    fn from(text: String) -> Self {
-        Self::from(text.as_str())
-    }
-}
-
-impl From<&String> for KeyBuf {
-    fn from(text: &String) -> Self {
-        Self::from(text.as_str())
-    }
-}

@@ -106,6 +106,11 @@ impl Key {
         Self { text: key.as_str().to_owned(), tags: key.take_tags() }
     }
 
+    /// The tags of its entries, separated by line breaks.
+    pub(super) fn tags(&self) -> Option<&Arc<str>> {
+        self.tags.as_ref()
+    }
+
     /// The text, as [`Cache::keys`](crate::engine::Cache::keys) lists it.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -146,22 +151,6 @@ impl Display for Key {
 impl AsRef<str> for Key {
     fn as_ref(&self) -> &str {
         &self.text
-    }
-}
-
-impl From<Key> for KeyBuf {
-    fn from(key: Key) -> Self {
-        Self::from(&key)
-    }
-}
-
-impl From<&Key> for KeyBuf {
-    fn from(key: &Key) -> Self {
-        let text = Self::from(&key.text);
-        match &key.tags {
-            Some(tags) => text.tagged(Arc::clone(tags)),
-            None => text,
-        }
     }
 }
 

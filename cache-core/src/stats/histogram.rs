@@ -159,6 +159,7 @@ struct Written {
     buckets: Vec<(u64, u64)>,
 }
 
+#[doc(hidden)]
 impl From<LatencyStats> for Written {
     fn from(timing: LatencyStats) -> Self {
         let of = |span: Option<Duration>| span.map(micros);
@@ -173,6 +174,7 @@ impl From<LatencyStats> for Written {
     }
 }
 
+#[doc(hidden)]
 impl From<Written> for LatencyStats {
     /// Every input is a valid timing: a forged one is wrong, but harmless.
     fn from(written: Written) -> Self {

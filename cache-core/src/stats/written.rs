@@ -65,6 +65,7 @@ pub(super) struct WrittenTier {
     evictions: u64,
 }
 
+#[doc(hidden)]
 impl From<TierStats> for WrittenTier {
     fn from(tier: TierStats) -> Self {
         let (requests, hit_rate) = (tier.requests(), tier.hit_rate());
@@ -73,6 +74,7 @@ impl From<TierStats> for WrittenTier {
     }
 }
 
+#[doc(hidden)]
 impl From<WrittenTier> for TierStats {
     fn from(written: WrittenTier) -> Self {
         let WrittenTier { hits, misses, stores, errors, evictions, .. } = written;

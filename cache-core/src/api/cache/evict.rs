@@ -3,7 +3,7 @@
 use crate::api::invalidation::{Evictions, Invalidation};
 use crate::base::{Error, Pattern, Selection};
 use crate::engine::{Cache, Mutation, PatternEviction};
-use crate::key::KeyBuf;
+use crate::key::{IntoKey, KeyBuf};
 use crate::registry::caches;
 use crate::tags::bounded;
 
@@ -43,7 +43,7 @@ impl Cache {
     /// The remote tier failed; the eviction is pending, and this process carries it out before it reads the
     /// tier again.
     #[doc(alias("invalidate", "delete"))]
-    pub async fn remove(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+    pub async fn remove(&self, key: impl IntoKey) -> Result<bool, Error> {
         Ok(self.engine.invalidate(Mutation::evict(self.own(key))).await? > 0)
     }
 
@@ -66,7 +66,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`remove`](Self::remove), for all keys.
-    pub async fn remove_many<K: Into<KeyBuf>>(
+    pub async fn remove_many<K: IntoKey>(
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<u64, Error> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::engine::{Cache, Inspection};
-use crate::key::KeyBuf;
+use crate::key::IntoKey;
 use crate::memory::{Capacity, MemoryTier};
 
 /// The parts and settings of a cache, from [`Cache::info`]. Plain data, for logs and operators' pages (serde:
@@ -127,7 +127,7 @@ impl Cache {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn inspect(&self, key: impl Into<KeyBuf>) -> Inspection {
+    pub async fn inspect(&self, key: impl IntoKey) -> Inspection {
         self.engine.inspect(&self.own(key)).await
     }
 

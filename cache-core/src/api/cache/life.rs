@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::{Error, Expiry, PLAIN, Pattern, PolicyRef, Selection};
 use crate::engine::{Cache, Mutation, Request};
-use crate::key::KeyBuf;
+use crate::key::IntoKey;
 use crate::tags::bounded;
 
 impl Cache {
@@ -34,7 +34,7 @@ impl Cache {
     ///
     /// # Errors
     /// The memory tier has no entry and the remote tier failed.
-    pub async fn ttl(&self, key: impl Into<KeyBuf>) -> Result<Option<Expiry>, Error> {
+    pub async fn ttl(&self, key: impl IntoKey) -> Result<Option<Expiry>, Error> {
         self.engine.expiry(&Request::new(self.own(key), PolicyRef::Static(&PLAIN), None)).await
     }
 
@@ -70,7 +70,7 @@ impl Cache {
     /// # Errors
     /// The remote tier failed. In that case, and if the future is dropped half-way, the entry is evicted, as
     /// by [`remove`](Self::remove), so it is never served for longer than requested.
-    pub async fn expire(&self, key: impl Into<KeyBuf>, ttl: Duration) -> Result<bool, Error> {
+    pub async fn expire(&self, key: impl IntoKey, ttl: Duration) -> Result<bool, Error> {
         let changed = self.engine.invalidate(Mutation::Expire(self.own(key), Some(ttl))).await?;
         Ok(changed > 0)
     }
@@ -79,7 +79,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`expire`](Self::expire).
-    pub async fn persist(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+    pub async fn persist(&self, key: impl IntoKey) -> Result<bool, Error> {
         Ok(self.engine.invalidate(Mutation::Expire(self.own(key), None)).await? > 0)
     }
 
@@ -116,7 +116,7 @@ impl Cache {
     /// # Errors
     /// The remote tier failed. In that case, and if the future is dropped half-way, this process evicts the
     /// value from the tier before it uses the tier again.
-    pub async fn mark_stale(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+    pub async fn mark_stale(&self, key: impl IntoKey) -> Result<bool, Error> {
         Ok(self.engine.invalidate(Mutation::MarkStale(Selection::Keys(self.own(key)))).await? > 0)
     }
 

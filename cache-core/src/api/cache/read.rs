@@ -6,15 +6,15 @@ use crate::base::Error;
 use crate::call::Once;
 use crate::codec::RemoteValue;
 use crate::engine::{Cache, Trace};
-use crate::key::KeyBuf;
+use crate::key::IntoKey;
 
 impl Cache {
     /// Returns the value under `key`; `None` if there is none, it is not fresh, or it has another type.
     ///
     /// # Errors
     /// The memory tier has no value and the remote tier failed.
-    pub async fn get<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<Option<T>, Error> {
-        let key = key.into();
+    pub async fn get<T: RemoteValue>(&self, key: impl IntoKey) -> Result<Option<T>, Error> {
+        let key = key.into_key_buf();
         if let Some(hit) = self.first_look(&key) {
             return Ok(Some(hit));
         }
@@ -40,14 +40,14 @@ impl Cache {
     /// If the future is dropped, its load ends, and one of the waiters starts a new one. After it has
     /// returned, the value is in memory, and is written to the remote tier in the background.
     #[doc(alias("get_with", "try_get_with", "get_or_insert_with", "fetch"))]
-    pub async fn get_or_load<T, E, F, Fut>(&self, key: impl Into<KeyBuf>, load: F) -> Result<T, E>
+    pub async fn get_or_load<T, E, F, Fut>(&self, key: impl IntoKey, load: F) -> Result<T, E>
     where
         T: RemoteValue,
         E: 'static,
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let key = key.into();
+        let key = key.into_key_buf();
         if let Some(hit) = self.first_look(&key) {
             return Ok(hit);
         }
@@ -61,7 +61,7 @@ impl Cache {
     /// # Errors
     /// As [`get`](Self::get).
     #[doc(alias = "contains_key")]
-    pub async fn contains<T: RemoteValue>(&self, key: impl Into<KeyBuf>) -> Result<bool, Error> {
+    pub async fn contains<T: RemoteValue>(&self, key: impl IntoKey) -> Result<bool, Error> {
         Ok(self.engine.peek::<T>(&self.plain::<T>(key), Trace::Nothing).await?.is_some())
     }
 
@@ -85,7 +85,7 @@ impl Cache {
     /// The remote tier failed.
     pub async fn get_many<T: RemoteValue>(
         &self,
-        keys: impl IntoIterator<Item = impl Into<KeyBuf>>,
+        keys: impl IntoIterator<Item = impl IntoKey>,
     ) -> Result<Vec<Option<T>>, Error> {
         let requests = keys.into_iter().map(|key| self.plain::<T>(key)).collect();
         self.engine.peek_many(requests, Trace::Read).await

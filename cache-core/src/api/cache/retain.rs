@@ -63,7 +63,8 @@ impl Cache {
         keep: &mut impl FnMut(&str, &T) -> bool,
     ) -> Result<u64, Error> {
         let request = |key: &String| {
-            let mut request = Request::new(key.into(), PolicyRef::Static(&PLAIN), T::coder());
+            let mut request =
+                Request::new(key.as_str().into(), PolicyRef::Static(&PLAIN), T::coder());
             restrict(&mut request, self.prefix(), None);
             request
         };
@@ -71,7 +72,7 @@ impl Cache {
         let values = self.engine.peek_many::<T>(requests, Trace::Nothing).await?;
         let refused = keys.drain(..).zip(values).filter_map(|(key, value)| {
             let refused = !keep(&key, &value?);
-            refused.then(|| KeyBuf::from(key))
+            refused.then(|| KeyBuf::from(key.as_str()))
         });
         let refused: Vec<KeyBuf> = refused.collect();
         if refused.is_empty() { Ok(0) } else { self.remove_many(refused).await }

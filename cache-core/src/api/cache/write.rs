@@ -3,7 +3,7 @@
 use crate::base::Error;
 use crate::codec::RemoteValue;
 use crate::engine::Cache;
-use crate::key::KeyBuf;
+use crate::key::IntoKey;
 
 impl Cache {
     /// Stores a value in every tier, with the cache's default time to live. Loads of the key that have begun
@@ -16,11 +16,7 @@ impl Cache {
     /// # Errors
     /// The value cannot be encoded, or the remote tier failed. The value is in the memory tier nevertheless.
     #[doc(alias("set", "put"))]
-    pub async fn insert<T: RemoteValue>(
-        &self,
-        key: impl Into<KeyBuf>,
-        value: T,
-    ) -> Result<(), Error> {
+    pub async fn insert<T: RemoteValue>(&self, key: impl IntoKey, value: T) -> Result<(), Error> {
         self.engine.put(&self.plain::<T>(key), value).await
     }
 }

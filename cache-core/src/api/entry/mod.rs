@@ -23,7 +23,7 @@ use crate::base::{
 };
 use crate::codec::Coder;
 use crate::engine::{Cache, Decide, Mode, Request, Terms, restrict};
-use crate::key::{KeyBuf, TenantPrefix};
+use crate::key::{IntoKey, KeyBuf, TenantPrefix};
 use crate::tags::{Tags, bounded};
 
 /// One key of a cache, with directions: what a [`Call`](crate::Call) is for a cached function. Made by
@@ -90,7 +90,7 @@ impl<P> fmt::Debug for CacheEntry<'_, P> {
 impl Cache {
     /// Returns one key of this cache, with every direction that a [`Call`](crate::Call) has: see
     /// [`CacheEntry`].
-    pub fn entry(&self, key: impl Into<KeyBuf>) -> CacheEntry<'_> {
+    pub fn entry(&self, key: impl IntoKey) -> CacheEntry<'_> {
         CacheEntry::new(self, key)
     }
 }
@@ -145,10 +145,10 @@ impl<P: ChoosesTiers> CacheEntry<'_, P> {
 }
 
 impl<'c, P> CacheEntry<'c, P> {
-    pub(super) fn new(cache: &'c Cache, key: impl Into<KeyBuf>) -> Self {
+    pub(super) fn new(cache: &'c Cache, key: impl IntoKey) -> Self {
         Self {
             cache,
-            key: key.into(),
+            key: key.into_key_buf(),
             policy: None,
             ttl: None,
             refresh_every: None,

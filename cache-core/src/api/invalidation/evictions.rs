@@ -30,6 +30,7 @@ impl Default for Evictions {
     }
 }
 
+#[doc(hidden)]
 impl From<Invalidation> for Evictions {
     fn from(list: Invalidation) -> Self {
         Self::with(list.of_tenant(None), None)

@@ -6,7 +6,7 @@ use super::evictions::Evictions;
 use crate::base::{Error, Pattern, Selection};
 use crate::call::{CacheRef, EvictTarget, IntoCache};
 use crate::engine::{Cache, Mutation, TenantScope};
-use crate::key::{KeyBuf, TenantPrefix};
+use crate::key::{IntoKey, TenantPrefix};
 use crate::registry;
 use crate::tags::{bounded, subject};
 
@@ -147,8 +147,8 @@ impl Invalidation {
     }
 
     /// Adds a key: the whole text without the namespace.
-    pub fn key(self, key: impl Into<KeyBuf>) -> Self {
-        let mut key = key.into();
+    pub fn key(self, key: impl IntoKey) -> Self {
+        let mut key = key.into_key_buf();
         key.seal();
         self.with(Mutation::evict(key))
     }
