@@ -23,8 +23,9 @@ pub mod backend {
     pub use cache_core::{
         Backend, BackendError, BackendErrorKind, BackendResult, BackendState, BoxFuture, Bytes,
         GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases,
-        MemoryBackend, Message, MessageHandler, NodeLink, NodeState, ReadRequest, RemoveOutcome,
-        RevokePage, SERIES, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+        MemoryBackend, Message, MessageHandler, NodeLink, NodeRole, NodeState, ReadRequest,
+        RemoveOutcome, RevokePage, SERIES, ScanPage, SetEntry, StoredValue, Subscription,
+        VERSION_LEN,
     };
 }
 

@@ -50,8 +50,9 @@ pub use crate::api::{
 };
 pub use crate::backend::{
     Backend, BackendResult, BackendState, GENERATION_TTL, LEASE_GRACE, LeaseCommit, LeaseOutcome,
-    LeaseRequest, Leases, MemoryBackend, Message, MessageHandler, NodeLink, NodeState, ReadRequest,
-    RemoveOutcome, RevokePage, SERIES, ScanPage, SetEntry, StoredValue, Subscription, VERSION_LEN,
+    LeaseRequest, Leases, MemoryBackend, Message, MessageHandler, NodeLink, NodeRole, NodeState,
+    ReadRequest, RemoveOutcome, RevokePage, SERIES, ScanPage, SetEntry, StoredValue, Subscription,
+    VERSION_LEN,
 };
 pub use crate::base::{
     Access, BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry,

@@ -62,6 +62,15 @@ mod values;
 pub mod operating {}
 
 pub use config::RedisBuilder;
-/// The underlying client: for [`Redis::from_client`] and for certificates.
-pub use redis as client;
+/// What a program needs of the crate [`redis`] to make a client for [`Redis::from_client`], or certificates for
+/// [`RedisBuilder::certificates`]: the types of the version that this crate uses. Everything else of that crate is no part
+/// of this one; a program that sends its own commands depends on `redis` itself.
+pub mod client {
+    pub use redis::{
+        Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+        RedisConnectionInfo, RedisError, RedisResult,
+    };
+    #[cfg(feature = "tls")]
+    pub use redis::{ClientTlsConfig, TlsCertificates};
+}
 pub use tier::Redis;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use larder::{
     Cache, Clock,
-    backend::{Backend, BackendErrorKind, BackendState, NodeLink, NodeState},
+    backend::{Backend, BackendErrorKind, BackendState, NodeLink, NodeRole, NodeState},
     health::{BreakerState, Health, RemoteHealth, Status},
 };
 use tracing::field::{Field, Visit};
@@ -188,9 +188,9 @@ async fn a_store_of_this_process_needs_no_bus() {
 async fn a_server_that_is_away_is_named() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
-    let up = NodeState::new("10.0.0.1:7000", "master", NodeLink::Up).connections(2);
+    let up = NodeState::new("10.0.0.1:7000", NodeRole::Master, NodeLink::Up).connections(2);
     let down = |place: u8| {
-        NodeState::new(format!("10.0.0.{place}:7000"), "master", NodeLink::Down)
+        NodeState::new(format!("10.0.0.{place}:7000"), NodeRole::Master, NodeLink::Down)
             .failures(3, "refused")
     };
     store.set_state(BackendState::new([up, down(2)]).failovers(1));
@@ -209,7 +209,7 @@ async fn a_server_that_is_away_is_named() {
 #[tokio::test]
 async fn wrappers_hide_nothing() {
     let (store, clock) = (Telling::new(), Clock::manual());
-    let node = NodeState::new("10.0.0.1:7000", "server", NodeLink::Up);
+    let node = NodeState::new("10.0.0.1:7000", NodeRole::Server, NodeLink::Up);
     store.set_state(BackendState::new([node.clone()]));
     store.set_info("used_memory", "7");
     let wrapped: [Box<dyn Backend>; 2] = [Box::new(store.clone()), Box::new(Arc::new(store))];

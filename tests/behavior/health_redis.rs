@@ -47,7 +47,10 @@ async fn falls_and_rises(
     assert!(health.is_up(), "{health}");
     assert!(found.round_trip.unwrap() < SECOND && found.bus.supported && found.bus.linked);
     let [node] = &found.servers.nodes[..] else { panic!("{:?}", found.servers) };
-    assert_eq!((node.address.as_str(), node.role), (address.as_str(), "server"));
+    assert_eq!(
+        (node.address.as_str(), node.role.to_string()),
+        (address.as_str(), "server".to_owned())
+    );
     assert_eq!((node.link, node.connections, node.failures), (NodeLink::Up, 1, 0));
 
     fell(server);

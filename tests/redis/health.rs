@@ -5,7 +5,7 @@ use std::time::Duration;
 use larder::redis::Redis;
 use larder::{
     Cache,
-    backend::{Backend, NodeLink},
+    backend::{Backend, NodeLink, NodeRole},
     health::{Health, Monitor, Status},
 };
 
@@ -39,7 +39,7 @@ async fn a_node_of_a_cluster_that_is_away_is_named() {
     for port in &masters {
         let address = format!("127.0.0.1:{port}");
         let node = servers.nodes.iter().find(|node| node.address == address).unwrap();
-        assert_eq!((node.role, node.link), ("master", NodeLink::Up));
+        assert_eq!((node.role, node.link), (NodeRole::Master, NodeLink::Up));
     }
     assert_eq!(servers.nodes.len(), 3);
 
@@ -95,7 +95,7 @@ async fn the_master_that_sentinels_name() {
     let master = |health: &Health| {
         let servers = &health.remote.as_ref().unwrap().servers;
         let [node] = &servers.nodes[..] else { panic!("{servers:?}") };
-        assert_eq!(node.role, "master");
+        assert_eq!(node.role, NodeRole::Master);
         (node.address.clone(), node.link, servers.failovers)
     };
     let at = |place: usize| format!("127.0.0.1:{}", watched.servers[place].port());

@@ -12,7 +12,7 @@ pub use lease::{
     LEASE_GRACE, LeaseCommit, LeaseOutcome, LeaseRequest, Leases, RevokePage, VERSION_LEN,
 };
 pub use memory::MemoryBackend;
-pub use state::{BackendState, NodeLink, NodeState};
+pub use state::{BackendState, NodeLink, NodeRole, NodeState};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The state of a backend's connections, known without a request.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// The servers behind a [`Backend`](super::Backend), as it knows them at one moment.
@@ -44,9 +46,8 @@ impl BackendState {
 pub struct NodeState {
     /// The address, as `host:port`; never with a user name or a password.
     pub address: String,
-    /// The role, in the backend's own terms. Redis: `server`; `master` of Sentinels or of a cluster; `seed`,
-    /// a server that is asked for the masters.
-    pub role: &'static str,
+    /// What it is to the others.
+    pub role: NodeRole,
     /// Whether it is reachable, as far as operations have found out.
     pub link: NodeLink,
     /// The number of open connections.
@@ -61,7 +62,7 @@ impl NodeState {
     /// Creates a server without connections and failures.
     ///
     /// Operators see `address`: it must not contain credentials.
-    pub fn new(address: impl Into<String>, role: &'static str, link: NodeLink) -> Self {
+    pub fn new(address: impl Into<String>, role: NodeRole, link: NodeLink) -> Self {
         let address = address.into();
         Self { address, role, link, connections: 0, failures: 0, last_error: None }
     }
@@ -78,6 +79,32 @@ impl NodeState {
     pub fn failures(mut self, failures: u32, last_error: impl Into<String>) -> Self {
         (self.failures, self.last_error) = (failures, Some(last_error.into()));
         self
+    }
+}
+
+/// What a server is to the other servers of its store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NodeRole {
+    /// The only one.
+    Server,
+    /// It takes the writes for all keys, or for its part of them.
+    Master,
+    /// It follows a master.
+    Replica,
+    /// It is asked for the masters, which are not known yet.
+    Seed,
+}
+
+impl fmt::Display for NodeRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Server => "server",
+            Self::Master => "master",
+            Self::Replica => "replica",
+            Self::Seed => "seed",
+        })
     }
 }
 

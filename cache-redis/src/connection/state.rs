@@ -1,6 +1,6 @@
 //! The state of the servers as the supervisors know it, for operators.
 
-use cache_core::{BackendState, NodeLink, NodeState};
+use cache_core::{BackendState, NodeLink, NodeRole, NodeState};
 
 use super::supervisor::Seen;
 use super::{Connection, Fleet};
@@ -14,8 +14,8 @@ impl Connection {
         let nodes = match &self.shared.fleet {
             Fleet::Single(pool) => {
                 let role = match self.config().target {
-                    Target::Sentinels { .. } => "master",
-                    _ => "server",
+                    Target::Sentinels { .. } => NodeRole::Master,
+                    _ => NodeRole::Server,
                 };
                 vec![node(role, self.endpoint(), Some(pool))]
             }
@@ -30,7 +30,7 @@ impl Connection {
 
 /// The state of a server from all connections to it. It is up if one of them is up, otherwise down
 /// if one of them cannot be established.
-fn node(role: &'static str, endpoint: &Endpoint, pool: Option<&Pool>) -> NodeState {
+fn node(role: NodeRole, endpoint: &Endpoint, pool: Option<&Pool>) -> NodeState {
     let mut node = NodeState::new(&endpoint.address, role, NodeLink::Idle);
     for supervisor in pool.map(Pool::supervisors).unwrap_or_default() {
         let (seen, chosen) = supervisor.look();

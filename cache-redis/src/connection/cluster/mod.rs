@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cache_core::NodeRole;
 use redis::ConnectionInfo;
 use redis::aio::PubSub;
 
@@ -196,11 +197,13 @@ impl Cluster {
     }
 
     /// The masters, or the seeds while the masters are unknown, each with its pool if that exists.
-    pub(super) fn ways(&self) -> (&'static str, Vec<(Endpoint, Option<Pool>)>) {
+    pub(super) fn ways(&self) -> (NodeRole, Vec<(Endpoint, Option<Pool>)>) {
         let known = self.known();
         let masters = known.topology.masters();
-        let (role, nodes) =
-            if masters.is_empty() { ("seed", &self.seeds) } else { ("master", &masters) };
+        let (role, nodes) = match masters.is_empty() {
+            true => (NodeRole::Seed, &self.seeds),
+            false => (NodeRole::Master, &masters),
+        };
         let way = |node| (self.endpoint.at(node), known.pools.get(node).cloned());
         (role, nodes.iter().map(way).collect())
     }
