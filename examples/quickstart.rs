@@ -185,7 +185,7 @@ async fn install() -> Result<&'static str, Box<dyn std::error::Error>> {
     };
     let cache = builder.namespace("quickstart").build()?;
     // Until the notices of other processes arrive, each hit in memory also asks Redis.
-    let _ = cache.linked(Duration::from_secs(1)).await;
+    let _ = cache.wait_linked(Duration::from_secs(1)).await;
     cache.install();
     Ok(tiers)
 }

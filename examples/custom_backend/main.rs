@@ -62,7 +62,7 @@ async fn install(dir: &Path) -> Result<(), Failure> {
     let store = Sqlite::open(dir.join("cache.sqlite"))?;
     let cache = Cache::builder().namespace("reports").remote(store).build()?;
     // The memory tier serves entries without asking the file when the bus is connected.
-    if !cache.linked(Duration::from_secs(10)).await {
+    if !cache.wait_linked(Duration::from_secs(10)).await {
         eprintln!("the bus of {} is not connected yet", dir.display());
     }
     cache.install();

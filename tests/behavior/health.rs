@@ -36,7 +36,7 @@ async fn memory_alone_is_always_up() {
     let built = cache.health().at;
     cache.insert("key", 7u64).await.unwrap();
     clock.advance(90 * SECOND);
-    let health = cache.check(SECOND).await;
+    let health = cache.probe(SECOND).await;
     assert!(health.is_up() && health.remote.is_none());
     assert_eq!((health.cache.as_deref(), health.namespace.as_str()), (Some("own"), "shop"));
     let memory = health.memory.clone().unwrap();
@@ -224,7 +224,7 @@ async fn wrappers_hide_nothing() {
 async fn a_check_pings() {
     let (store, clock) = (Telling::new(), Clock::manual());
     let cache = store.cache(&clock);
-    let health = cache.check(SECOND).await;
+    let health = cache.probe(SECOND).await;
     assert!(health.is_up() && health.remote.unwrap().round_trip.is_some());
     assert_eq!(store.calls("ping"), 1);
 
@@ -233,12 +233,12 @@ async fn a_check_pings() {
     store.set_down(true);
     assert!(cache.remove("key").await.is_err());
     for _ in 0..2 {
-        let health = cache.check(SECOND).await;
+        let health = cache.probe(SECOND).await;
         assert_eq!(health.remote.unwrap().round_trip, None);
     }
     assert_eq!(remote(&cache).status, Status::Down);
     store.set_down(false);
-    let found = cache.check(SECOND).await.remote.unwrap();
+    let found = cache.probe(SECOND).await.remote.unwrap();
     assert!(found.round_trip.is_some());
     assert_eq!((found.breaker, found.pending_evictions), (BreakerState::Closed, 0));
     assert_eq!(found.status, Status::Degraded);
@@ -254,7 +254,7 @@ async fn a_check_is_bounded() {
     for round in 1..=5 {
         let checking = tokio::spawn({
             let cache = cache.clone();
-            async move { cache.check(SECOND).await }
+            async move { cache.probe(SECOND).await }
         });
         eventually("a ping", async || store.calls("ping") == round).await;
         clock.advance(SECOND);
@@ -274,7 +274,7 @@ async fn health_contains_no_credentials() {
     let cache = store.cache(&clock);
     store.fail(BackendErrorKind::Refused, "redis://user:hun/ter@2@10.0.0.1:7000 says no");
     reads(&cache, 1).await;
-    let health = cache.check(SECOND).await;
+    let health = cache.probe(SECOND).await;
     let wire = serde_json(&health);
     for text in [format!("{health:?}"), health.to_string(), wire] {
         assert!(!text.contains("hun") && !text.contains("ter@"), "{text}");

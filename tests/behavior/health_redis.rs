@@ -28,7 +28,7 @@ fn remote(health: &Health) -> &RemoteHealth {
 async fn comes_to(cache: &Cache, status: Status) -> Health {
     let mut found = cache.health();
     eventually("the remote tier's status", async || {
-        found = cache.check(SECOND).await;
+        found = cache.probe(SECOND).await;
         remote(&found).status == status
     })
     .await;
@@ -42,7 +42,7 @@ async fn falls_and_rises(
 ) {
     let cache = connected(&server.url(), "health").await;
     let address = format!("127.0.0.1:{}", server.port());
-    let health = cache.check(SECOND).await;
+    let health = cache.probe(SECOND).await;
     let found = remote(&health);
     assert!(health.is_up(), "{health}");
     assert!(found.round_trip.unwrap() < SECOND && found.bus.supported && found.bus.linked);
@@ -77,7 +77,7 @@ async fn falls_and_rises(
     }
     assert_eq!(remote(&cache.health()).pending_evictions, 2);
     eventually("the server is known to be away", async || {
-        let health = cache.check(SECOND).await;
+        let health = cache.probe(SECOND).await;
         let node = &remote(&health).servers.nodes[0];
         node.link == NodeLink::Down && node.failures > 0 && node.last_error.is_some()
     })
@@ -87,12 +87,12 @@ async fn falls_and_rises(
     let health = comes_to(&cache, Status::Degraded).await;
     assert_eq!(remote(&health).breaker, BreakerState::Closed);
     eventually("pending evictions are carried out", async || {
-        remote(&cache.check(SECOND).await).pending_evictions == 0
+        remote(&cache.probe(SECOND).await).pending_evictions == 0
     })
     .await;
     let health = comes_to(&cache, Status::Up).await;
     assert_eq!(remote(&health).servers.nodes[0].link, NodeLink::Up);
-    eventually("all is well", async || cache.check(SECOND).await.is_up()).await;
+    eventually("all is well", async || cache.probe(SECOND).await.is_up()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,7 +112,7 @@ async fn a_check_of_a_silent_redis_is_bounded() {
     let cache = connected(&proxy.url(), "bounded").await;
     proxy.freeze_all();
     let began = Instant::now();
-    let health = cache.check(Duration::from_millis(100)).await;
+    let health = cache.probe(Duration::from_millis(100)).await;
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(90) && took < SECOND, "{took:?}");
     let error = remote(&health).last_error.clone().unwrap();
@@ -128,7 +128,7 @@ async fn a_redis_that_was_never_up() {
     // The server has never answered.
     assert_eq!(remote(&cache.health()).status, Status::Degraded);
     assert_eq!(cache.health().memory.unwrap().status, Status::Degraded, "no bus");
-    let health = cache.check(SECOND).await;
+    let health = cache.probe(SECOND).await;
     assert_eq!(remote(&health).status, Status::Down, "{health}");
     assert_eq!(remote(&health).last_error.as_ref().unwrap().kind, BackendErrorKind::Unreachable);
 }
@@ -154,7 +154,7 @@ async fn health_contains_no_password() {
         let url = format!("redis://:{password}@127.0.0.1:{}", server.port());
         let cache = Cache::builder().namespace("secret").remote(Redis::lazy(url).unwrap());
         let cache = cache.build().unwrap();
-        let health = cache.check(SECOND).await;
+        let health = cache.probe(SECOND).await;
         let right = password == "right-one";
         assert_eq!(remote(&health).status == Status::Up, right, "{health}");
         let error = remote(&health).last_error.as_ref().map(|error| error.kind);

@@ -156,7 +156,7 @@ async fn a_cancelled_caller_leaves_nothing_behind() {
                 11 => drop(cache.clear().await),
                 12 => drop(cache.keys("*").collect().await),
                 13 => drop(cache.info().await),
-                14 => drop(cache.check(SECOND).await),
+                14 => drop(cache.probe(SECOND).await),
                 _ => {
                     let load = async || {
                         tokio::task::yield_now().await;

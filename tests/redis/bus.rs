@@ -147,17 +147,17 @@ async fn a_program_can_wait_for_the_link() {
         larder::Cache::builder().remote(redis).build().unwrap()
     };
     let linked = cache().await;
-    assert!(linked.linked(Duration::from_secs(30)).await && linked.is_linked());
-    assert!(linked.linked(Duration::ZERO).await);
+    assert!(linked.wait_linked(Duration::from_secs(30)).await && linked.is_linked());
+    assert!(linked.wait_linked(Duration::ZERO).await);
 
     let (lost, closed) = (cache().await, cache().await);
-    assert!(lost.linked(Duration::from_secs(30)).await);
+    assert!(lost.wait_linked(Duration::from_secs(30)).await);
     closed.close().await.unwrap();
-    let long = tokio::time::timeout(Duration::from_secs(30), closed.linked(Duration::MAX));
+    let long = tokio::time::timeout(Duration::from_secs(30), closed.wait_linked(Duration::MAX));
     assert!(!long.await.unwrap(), "a closed cache is not waited for");
     drop(server);
     eventually("the loss is noticed", async || !lost.is_linked()).await;
-    assert!(!lost.linked(Duration::from_millis(20)).await);
+    assert!(!lost.wait_linked(Duration::from_millis(20)).await);
     // In memory there is nothing to wait for.
-    assert!(larder::Cache::builder().build().unwrap().linked(Duration::ZERO).await);
+    assert!(larder::Cache::builder().build().unwrap().wait_linked(Duration::ZERO).await);
 }

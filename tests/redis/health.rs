@@ -32,7 +32,7 @@ async fn cache(url: &str, namespace: &str) -> (Redis, Cache) {
 async fn a_node_of_a_cluster_that_is_away_is_named() {
     let mut cluster = Cluster::start();
     let (redis, cache) = cache(&cluster.url(), "part").await;
-    let health = cache.check(SECOND).await;
+    let health = cache.probe(SECOND).await;
     assert!(health.is_up(), "{health}");
     let servers = &health.remote.as_ref().unwrap().servers;
     let masters: Vec<u16> = (0..3).map(|place| cluster.servers[place].port()).collect();
@@ -90,7 +90,7 @@ async fn a_node_of_a_cluster_that_is_away_is_named() {
 async fn the_master_that_sentinels_name() {
     let mut watched = Watched::start(1);
     let (_, cache) = cache(&watched.url(), "named").await;
-    let health = cache.check(SECOND).await;
+    let health = cache.probe(SECOND).await;
     assert!(health.is_up(), "{health}");
     let master = |health: &Health| {
         let servers = &health.remote.as_ref().unwrap().servers;
@@ -103,9 +103,9 @@ async fn the_master_that_sentinels_name() {
     assert_eq!(master(&health), (first, NodeLink::Up, 0));
     watched.servers[0].kill();
     eventually("the other one is in charge", async || {
-        let health = cache.check(SECOND).await;
+        let health = cache.probe(SECOND).await;
         master(&health) == (second.clone(), NodeLink::Up, 1)
     })
     .await;
-    eventually("all is well", async || cache.check(SECOND).await.is_up()).await;
+    eventually("all is well", async || cache.probe(SECOND).await.is_up()).await;
 }

@@ -80,7 +80,7 @@ impl Cache {
         self.engine.remote().map(|remote| remote.outages(now)).unwrap_or_default()
     }
 
-    /// Pings the remote tier for at most `timeout`, then returns the [`health`](Self::health). The duration
+    /// Probes the cache: pings the remote tier for at most `timeout`, then returns the [`health`](Self::health). The duration
     /// of the ping is in [`round_trip`](crate::stats::RemoteHealth::round_trip). Without a remote tier no
     /// request is sent.
     ///
@@ -96,12 +96,12 @@ impl Cache {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().remote(MemoryBackend::new()).build()?;
-    /// let health = cache.check(Duration::from_millis(500)).await;
+    /// let health = cache.probe(Duration::from_millis(500)).await;
     /// assert!(health.remote.is_some_and(|remote| remote.round_trip.is_some()));
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn check(&self, timeout: Duration) -> Health {
+    pub async fn probe(&self, timeout: Duration) -> Health {
         let round_trip = match self.engine.remote() {
             Some(remote) => remote.probe(timeout).await,
             None => None,

@@ -155,7 +155,7 @@ impl MonitorGuard {
 }
 
 impl Cache {
-    /// [Checks](Cache::check) the cache at an interval, until the guard is dropped or the cache is dropped or
+    /// [Probes](Cache::probe) the cache at an interval, until the guard is dropped or the cache is dropped or
     /// closed, and calls back when a threshold is crossed.
     ///
     /// The first check that finds a threshold crossed raises an alert, and the second in a row that finds it
@@ -166,7 +166,7 @@ impl Cache {
     /// The checks run in the background: on the current tokio runtime (and end with it), or without a runtime
     /// on a separate thread. They use the clock of the cache. A check pings the remote tier, so an outage and
     /// its end are noticed even without reads; its other effects are the same as those of
-    /// [`check`](Cache::check).
+    /// [`probe`](Cache::probe).
     ///
     /// ```
     /// # use cache_core as larder;

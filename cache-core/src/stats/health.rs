@@ -101,7 +101,7 @@ pub struct RemoteHealth {
     pub bus: BusHealth,
     /// The servers of the tier, as far as the backend reports them.
     pub servers: BackendState,
-    /// The duration of a ping; only from [`Cache::check`](crate::engine::Cache::check), and only if it was
+    /// The duration of a ping; only from [`Cache::probe`](crate::engine::Cache::probe), and only if it was
     /// answered. For a cluster, the duration for the slowest master.
     #[serde(rename = "round_trip_us", serialize_with = "micros")]
     pub round_trip: Option<Duration>,

@@ -93,7 +93,7 @@ impl Cache {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().remote(MemoryBackend::new()).build()?;
-    /// if !cache.linked(Duration::from_secs(5)).await {
+    /// if !cache.wait_linked(Duration::from_secs(5)).await {
     ///     eprintln!("the bus is not connected yet");
     /// }
     /// # assert!(cache.is_linked());
@@ -101,7 +101,7 @@ impl Cache {
     /// # }
     /// ```
     #[must_use = "it returns whether the bus is connected"]
-    pub async fn linked(&self, timeout: Duration) -> bool {
+    pub async fn wait_linked(&self, timeout: Duration) -> bool {
         let began = Instant::now();
         loop {
             if self.is_linked() {

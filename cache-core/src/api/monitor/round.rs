@@ -55,7 +55,7 @@ impl Rounds {
     }
 
     async fn facts(&self, cache: &Cache) -> Facts {
-        let health = cache.check(self.monitor.timeout).await;
+        let health = cache.probe(self.monitor.timeout).await;
         let answers = health.remote.as_ref().is_some_and(|remote| remote.round_trip.is_some());
         let asked = self.watches.iter().any(|watch| watch.threshold.needs_info());
         let info = match cache.engine.remote() {
