@@ -1,13 +1,15 @@
 //! A cache for programs without a runtime: every method blocks its thread.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use super::entry::{AllTiers, CacheEntry, ChoosesTiers, Fits, InFormat, MemoryOnly, TracedEntry};
 use super::local::LocalCache;
 use crate::base::{
-    Access, CacheValue, Cached, Error, IntoTtl, Pattern, Policy, Tiers, block_on, outside,
+    Access, CacheValue, Cached, Error, IntoTtl, PLAIN, Pattern, Policy, Tiers, block_on, outside,
 };
+use crate::codec::RemoteValue;
 use crate::engine::Cache;
 use crate::key::IntoKey;
 
@@ -117,6 +119,14 @@ impl<P> BlockingCache<P> {
         block_on(self.cache.remove(key))
     }
 
+    /// See [`Cache::remove_many`].
+    ///
+    /// # Errors
+    /// As [`Cache::remove_many`].
+    pub fn remove_many<K: IntoKey>(&self, keys: impl IntoIterator<Item = K>) -> Result<u64, Error> {
+        block_on(self.cache.remove_many(keys))
+    }
+
     /// See [`Cache::evict_tag`].
     ///
     /// # Errors
@@ -147,6 +157,96 @@ impl<P> BlockingCache<P> {
     /// As [`Cache::close`].
     pub fn close(&self) -> Result<(), Error> {
         block_on(self.cache.close())
+    }
+}
+
+/// Operations on many keys, of values that go to every tier.
+impl BlockingCache {
+    /// See [`Cache::get_many`].
+    ///
+    /// # Errors
+    /// As [`Cache::get_many`].
+    pub fn get_many<T: RemoteValue>(
+        &self,
+        keys: impl IntoIterator<Item = impl IntoKey>,
+    ) -> Result<Vec<Option<T>>, Error> {
+        block_on(self.cache.get_many(keys))
+    }
+
+    /// See [`Cache::insert_many`].
+    ///
+    /// # Errors
+    /// As [`Cache::insert_many`].
+    pub fn insert_many<K: IntoKey, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+    ) -> Result<(), Error> {
+        block_on(self.cache.insert_many(entries))
+    }
+
+    /// See [`Cache::insert_many_with`].
+    ///
+    /// # Errors
+    /// As [`Cache::insert_many`].
+    pub fn insert_many_with<K: IntoKey, T: RemoteValue>(
+        &self,
+        entries: impl IntoIterator<Item = (K, T)>,
+        policy: Policy,
+    ) -> Result<(), Error> {
+        block_on(self.cache.insert_many_with(entries, policy))
+    }
+
+    /// See [`Cache::get_or_load_many`]. The load runs on this thread.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// # use larder::{Cache, Error};
+    /// # use std::collections::HashMap;
+    /// # fn main() -> Result<(), Error> {
+    /// let cache = Cache::builder().build()?.blocking();
+    /// cache.insert("square:2", 4u64)?;
+    /// let squares = cache.get_or_load_many(["square:2", "square:3"], |missing| {
+    ///     assert_eq!(missing, ["square:3"]);
+    ///     Ok::<_, Error>(HashMap::from([("square:3".to_owned(), 9u64)]))
+    /// })?;
+    /// assert_eq!((squares["square:2"], squares["square:3"]), (4, 9));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The load's own.
+    pub fn get_or_load_many<K, T, E>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        load: impl Fn(Vec<String>) -> Result<HashMap<String, T>, E>,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: IntoKey,
+        T: RemoteValue,
+        E: 'static,
+    {
+        self.get_or_load_many_with(keys, PLAIN, load)
+    }
+
+    /// See [`Cache::get_or_load_many_with`]. The load runs on this thread.
+    ///
+    /// # Errors
+    /// The load's own.
+    pub fn get_or_load_many_with<K, T, E>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        policy: Policy,
+        load: impl Fn(Vec<String>) -> Result<HashMap<String, T>, E>,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: IntoKey,
+        T: RemoteValue,
+        E: 'static,
+    {
+        let load = &load;
+        let load = move |missing| async move { outside(|| load(missing)) };
+        block_on(self.cache.load_keys(keys, policy, true, load))
     }
 }
 

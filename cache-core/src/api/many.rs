@@ -117,6 +117,24 @@ impl Cache {
         F: Fn(Vec<String>) -> Fut,
         Fut: Future<Output = Result<HashMap<String, T>, E>>,
     {
+        self.load_keys(keys, policy, false, load).await
+    }
+
+    /// Loads the values of keys. `blocking`: the caller blocks its thread while it waits.
+    pub(super) async fn load_keys<K, T, E, F, Fut>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        policy: Policy,
+        blocking: bool,
+        load: F,
+    ) -> Result<HashMap<String, T>, E>
+    where
+        K: IntoKey,
+        T: RemoteValue,
+        E: 'static,
+        F: Fn(Vec<String>) -> Fut,
+        Fut: Future<Output = Result<HashMap<String, T>, E>>,
+    {
         let policy = PolicyRef::Own(Arc::new(policy));
         // The load knows keys as texts; the requests keep what else belongs to a key, such as the tags of its model.
         let keys: Vec<KeyBuf> = keys.into_iter().map(IntoKey::into_key_buf).collect();
@@ -124,7 +142,9 @@ impl Cache {
         let by_text: HashMap<String, KeyBuf> = texts.iter().cloned().zip(keys).collect();
         let request = |text: &String| {
             let key = by_text.get(text).cloned().unwrap_or_else(|| text.as_str().into());
-            self.request::<T>(key, policy.clone())
+            let mut request = self.request::<T>(key, policy.clone());
+            request.blocking = blocking;
+            request
         };
         self.load_many(texts, request, load).await
     }

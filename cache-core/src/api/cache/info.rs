@@ -11,7 +11,7 @@ use crate::memory::{Capacity, MemoryTier};
 
 /// The parts and settings of a cache, from [`Cache::info`]. Plain data, for logs and operators' pages (serde:
 /// spans as milliseconds).
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Info {
     /// The name given to the builder.
@@ -34,7 +34,7 @@ pub struct Info {
 }
 
 /// The memory tier, as part of an [`Info`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MemoryInfo {
     /// The eviction policy: `auto`, `lru`, `lfu` or `ttl`.
@@ -48,7 +48,7 @@ pub struct MemoryInfo {
 }
 
 /// The remote tier, as part of an [`Info`].
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RemoteInfo {
     /// The kind of store, such as `redis`.

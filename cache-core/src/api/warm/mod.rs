@@ -18,7 +18,7 @@ use std::ops::{Deref, DerefMut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use crate::base::Error;
+use crate::base::{BoxFuture, Error};
 use crate::call::{Call, Load};
 use crate::engine::Cache;
 use one::{Ended, One};
@@ -37,8 +37,8 @@ type Failed<O> = fn(O) -> Option<String>;
 /// and returns a report. A value that is already cached is a hit and not loaded again. [`Warmup`] warms different
 /// functions together.
 ///
-/// Calls are taken from the iterator as earlier ones end, so it may be long and lazy. Nothing happens before
-/// [`run`](Warm::run) is polled. All work runs in that future: if it is dropped, it stops, and loads in
+/// Calls are taken from the iterator as earlier ones end, so it may be long and lazy. Nothing happens before the warming is
+/// awaited: directly, or by [`run`](Warm::run) if the calls return no `Result`. All work runs in that future: if it is dropped, it stops, and loads in
 /// progress are cancelled like any dropped call. A call that fails does not stop the others; a call that
 /// panics does.
 ///
@@ -71,7 +71,6 @@ type Failed<O> = fn(O) -> Option<String>;
 /// let report = larder::warm(calls)
 ///     .concurrency(8)
 ///     .on_progress(|progress| println!("{} done, {:?} left", progress.done, progress.left()))
-///     .run()
 ///     .await?;
 /// assert_eq!((report.loaded, report.hits, report.failures), (1_000, 0, 0));
 /// # Ok(())
@@ -97,7 +96,7 @@ impl Cache {
 }
 
 /// A warming that has not started; made by [`warm`].
-#[must_use = "nothing is warmed before `run()` is awaited"]
+#[must_use = "nothing is warmed before this, or its `run()`, is awaited"]
 pub struct Warm<'a, I> {
     whole: WarmInner<'a, I>,
 }
@@ -153,6 +152,22 @@ where
     /// [`Error::Config`]: the concurrency is zero. Calls that fail are in the report.
     pub fn run(&mut self) -> impl Future<Output = Result<WarmReport, Error>> + use<'a, L, T, E, I> {
         self.whole.run_with(|output| output.err().map(|error| error.to_string()))
+    }
+}
+
+/// As [`Warm::run`].
+impl<'a, L, T, E, I> IntoFuture for Warm<'a, I>
+where
+    L: Load<Output = Result<T, E>> + Send + 'a,
+    T: 'a,
+    E: Display + 'a,
+    I: Iterator<Item = Call<L>> + Send + 'a,
+{
+    type Output = Result<WarmReport, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(self.run())
     }
 }
 

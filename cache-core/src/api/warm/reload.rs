@@ -7,7 +7,7 @@ use super::one::Ended;
 use super::progress::WarmProgress;
 use super::report::{Tally, WarmReport};
 use super::{CONCURRENCY, OnProgress, carry_out, check};
-use crate::base::{Error, Pattern, Selection, Source};
+use crate::base::{BoxFuture, Error, Pattern, Selection, Source};
 use crate::engine::{Cache, Engine, Mutation, Outcome, Scheduled, TransactionScope};
 use crate::key::KeyBuf;
 use crate::tags::bounded;
@@ -49,12 +49,12 @@ impl Cache {
 /// let rates = cache.entry("rate:eur").tag("rates").ttl("5m");
 /// rates.or_refresh_every(Duration::from_secs(60), load).await?;
 ///
-/// let report = cache.refresh_tag("rates").concurrency(4).run().await?;
+/// let report = cache.refresh_tag("rates").concurrency(4).await?;
 /// assert_eq!(report.loaded, 1);
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "nothing is loaded before `run()` is awaited"]
+#[must_use = "nothing is loaded before this is awaited"]
 pub struct Reload<'a> {
     cache: Cache,
     what: Vec<Selection<KeyBuf>>,
@@ -110,6 +110,16 @@ impl<'a> Reload<'a> {
         let loads = keys.into_iter().map(|key| one(Arc::clone(engine), key));
         let report = carry_out(loads, self.concurrency, tally, self.on_progress).await;
         marked.map(|()| report)
+    }
+}
+
+/// As [`Reload::run`].
+impl<'a> IntoFuture for Reload<'a> {
+    type Output = Result<WarmReport, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
     }
 }
 

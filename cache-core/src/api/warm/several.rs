@@ -7,7 +7,7 @@ use super::one::{Ended, One};
 use super::progress::WarmProgress;
 use super::report::{Tally, WarmReport};
 use super::{CONCURRENCY, OnProgress, carry_out, check};
-use crate::base::Error;
+use crate::base::{BoxFuture, Error};
 use crate::call::{Call, Load};
 
 type AnyCall<'a> = Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
@@ -25,10 +25,9 @@ type AnyCalls<'a> = Box<dyn Iterator<Item = AnyCall<'a>> + Send + 'a>;
 ///     .add_all(ids.iter().map(|id| product(*id)))
 ///     .add_all_with(ids.iter().map(|id| stock(&db, *id)), |error| error.to_string())
 ///     .on_progress(|progress| println!("{} of {:?}", progress.done, progress.total))
-///     .run()
 ///     .await?;
 /// ```
-#[must_use = "nothing is warmed before `run()` is awaited"]
+#[must_use = "nothing is warmed before this is awaited"]
 pub struct Warmup<'a> {
     calls: Vec<AnyCalls<'a>>,
     /// The smallest and the largest number of calls.
@@ -129,5 +128,15 @@ impl<'a> Warmup<'a> {
         let tally = Tally::new(self.size);
         let calls = self.calls.into_iter().flatten();
         Ok(carry_out(calls, self.concurrency, tally, self.on_progress).await)
+    }
+}
+
+/// As [`Warmup::run`].
+impl<'a> IntoFuture for Warmup<'a> {
+    type Output = Result<WarmReport, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
     }
 }
