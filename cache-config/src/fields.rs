@@ -247,6 +247,7 @@ section! {
 /// The format of values in the remote tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Codec {
     /// postcard.
     Postcard,
@@ -260,6 +261,7 @@ pub enum Codec {
 /// Which entry is removed first when the memory tier is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Eviction {
     /// CLOCK-Pro: scan-resistant, and the cheapest hit.
     Auto,
@@ -274,6 +276,7 @@ pub enum Eviction {
 /// Whether Redis has to answer before a cache is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ConnectMode {
     /// No: it is used once it is there. Wrong credentials, too, are noticed only then, in `tracing` events.
     Lazy,
@@ -284,6 +287,7 @@ pub enum ConnectMode {
 /// How values are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Algorithm {
     /// Not at all.
     None,
@@ -296,6 +300,7 @@ pub enum Algorithm {
 /// Where callers share one load for each key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Stampede {
     /// In all processes that share the remote tier.
     Fleet,
@@ -308,6 +313,7 @@ pub enum Stampede {
 /// What a read does if the cache fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OnError {
     /// It loads.
     Bypass,
@@ -318,6 +324,7 @@ pub enum OnError {
 /// The tiers that functions read and fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Tiers {
     /// Memory and the remote tier.
     All,
@@ -330,6 +337,7 @@ pub enum Tiers {
 /// Whether functions read and store the cached value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Access {
     /// They do both.
     ReadWrite,

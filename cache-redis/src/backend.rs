@@ -75,7 +75,7 @@ impl Backend for Redis {
         read: ReadRequest<'a>,
     ) -> BackendResult<'a, (Vec<u64>, Vec<Option<StoredValue>>)> {
         Box::pin(async move {
-            let ReadRequest { keys, most, generations, keep } = read;
+            let ReadRequest { keys, most, generations, keep, .. } = read;
             let key = match keys {
                 [key] if self.is_one_request(generations.len()) => *key,
                 _ => return Box::pin(self.read_many(read)).await,
@@ -276,7 +276,7 @@ impl Redis {
     /// Generations and values in separate requests at the same time.
     async fn read_many(
         &self,
-        ReadRequest { keys, most, generations, keep }: ReadRequest<'_>,
+        ReadRequest { keys, most, generations, keep, .. }: ReadRequest<'_>,
     ) -> Result<(Vec<u64>, Vec<Option<StoredValue>>), BackendError> {
         let known = self.generations(generations, keep);
         let (known, values) = tokio::join!(known, self.get_many(keys, most));

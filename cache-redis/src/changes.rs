@@ -41,7 +41,7 @@ impl Redis {
         keys: &[&str],
         notice: Option<&Message>,
     ) -> Result<u64, BackendError> {
-        let RemoveOutcome { count, failed } = self.remove_each_now(keys, notice).await;
+        let RemoveOutcome { count, failed, .. } = self.remove_each_now(keys, notice).await;
         failed.into_iter().next().map_or(Ok(count), |(_, error)| Err(error))
     }
 
@@ -116,13 +116,13 @@ impl Redis {
 
     /// The last arguments of a script that publishes the notice.
     pub(crate) fn told(&self, notice: Option<&Message>) -> impl Iterator<Item = Bytes> {
-        let told = |Message { channel, message }: &Message| {
+        let told = |Message { channel, message, .. }: &Message| {
             [channel.clone().into(), self.inner.sender.message(channel, message)]
         };
         notice.map(told).into_iter().flatten()
     }
 
-    pub(crate) fn publication(&self, Message { channel, message }: &Message) -> Request {
+    pub(crate) fn publication(&self, Message { channel, message, .. }: &Message) -> Request {
         let mut publish = cmd("PUBLISH");
         publish.arg(channel).arg(&self.inner.sender.message(channel, message)[..]);
         Request::anywhere(publish)
@@ -249,11 +249,7 @@ mod tests {
 
     #[test]
     fn writes_are_chunked_by_number_and_size() {
-        let write = |size: usize| SetEntry {
-            key: "k".to_owned(),
-            value: Bytes::from(vec![0; size]),
-            ttl: None,
-        };
+        let write = |size: usize| SetEntry::new("k", Bytes::from(vec![0; size]));
         let size = |entry: &SetEntry| entry.key.len() + entry.value.len();
         let lengths = |entries: &[SetEntry]| {
             chunked(entries, CHUNK, size).map(<[_]>::len).collect::<Vec<_>>()

@@ -43,7 +43,7 @@ impl Leases for Redis {
         notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         Box::pin(async move {
-            let commit = LeaseCommit { token, entry: write, notice };
+            let commit = LeaseCommit::new(token, write).notice(notice);
             self.one(self.commit_now(&[commit]).await, "commit")
         })
     }
@@ -83,7 +83,7 @@ impl Leases for Redis {
             let matches =
                 |lease: &&String| value_key(lease).is_some_and(|key| pattern.matches(&key));
             let leases: Vec<_> = page.keys.iter().filter(matches).map(String::as_str).collect();
-            Ok(RevokePage { count: self.end(&leases).await?, next: page.next })
+            Ok(RevokePage::new(self.end(&leases).await?, page.next))
         })
     }
 }
@@ -116,13 +116,13 @@ impl Redis {
         }
         // A generation is missing, so it must be created first.
         let keys = [lease.key];
-        let read = ReadRequest { keys: &keys, most: lease.most, generations, keep };
+        let read = ReadRequest::new(&keys, lease.most).generations(generations, keep);
         let (known, mut values) = self.read(read).await?;
         let outcome = match values.pop().flatten() {
             Some(value) => LeaseOutcome::Value(value),
             None => {
                 let generation = LeaseRequest::newest(&known);
-                self.acquire(LeaseRequest { generation, ..lease }).await?
+                self.acquire(lease.generation(generation)).await?
             }
         };
         Ok((known, outcome))
@@ -162,7 +162,7 @@ impl Redis {
 
     fn committing(&self, commits: &[LeaseCommit<'_>]) -> Call {
         let keys = with_leases(commits.iter().map(|commit| commit.entry.key.as_str()));
-        let args = commits.iter().flat_map(|LeaseCommit { token, entry, notice }| {
+        let args = commits.iter().flat_map(|LeaseCommit { token, entry, notice, .. }| {
             let mut told = self.told(*notice);
             let told = [told.next(), told.next()].map(Option::unwrap_or_default);
             [text(*token), entry.value.clone(), expiry(entry.ttl)].into_iter().chain(told)

@@ -25,7 +25,7 @@ impl Redis {
         };
         let Some(cluster) = self.connection().cluster() else {
             let (keys, next) = self.read(operation, Request::anywhere(scan(cursor))).await?;
-            return Ok(ScanPage { keys, next: (next != 0).then_some(next) });
+            return Ok(ScanPage::new(keys, (next != 0).then_some(next)));
         };
         let this = std::sync::Arc::clone(cluster);
         let looking = async move { this.look_at(Pass::read(cursor)).await };
@@ -34,7 +34,7 @@ impl Redis {
         let this = std::sync::Arc::clone(cluster);
         let going_on = async move { this.after(pass, next).await };
         let next = self.connection().on_runtime(operation, going_on).await?;
-        Ok(ScanPage { keys, next: next.map(Pass::cursor) })
+        Ok(ScanPage::new(keys, next.map(Pass::cursor)))
     }
 
     async fn read(

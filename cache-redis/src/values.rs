@@ -53,7 +53,7 @@ pub(crate) const ABSENT: Value = Value::Int(-2);
 pub(crate) fn read(left: Value, value: Value) -> Option<StoredValue> {
     let Value::Int(left) = left else { return None };
     let left = u64::try_from(left).ok().map(Duration::from_millis);
-    Some(StoredValue { value: bytes(value)?, left })
+    Some(StoredValue::new(bytes(value)?, left))
 }
 
 pub(crate) fn text(value: Value) -> Option<String> {

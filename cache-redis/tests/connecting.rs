@@ -150,7 +150,7 @@ async fn missing_permissions_are_named() {
     assert_eq!(server.cli(&user), "OK");
     let url = |user: &str| format!("redis://{user}:pw@127.0.0.1:{}", server.port());
     let redis = Redis::connect(url("few")).await.unwrap();
-    let notice = cache_core::Message { channel: "bus".to_owned(), message: "x".into() };
+    let notice = cache_core::Message::new("bus", "x");
     let errors = [
         redis.remove(&["a"], Some(&notice)).await.unwrap_err(),
         redis.publish(&notice).await.unwrap_err(),

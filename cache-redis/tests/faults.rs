@@ -33,7 +33,7 @@ fn impatient(url: String) -> Redis {
 }
 
 fn write(key: &str) -> [SetEntry; 1] {
-    [SetEntry { key: key.to_owned(), value: Bytes::from("1"), ttl: None }]
+    [SetEntry::new(key, Bytes::from("1"))]
 }
 
 async fn kind_and_time(redis: &Redis) -> (Option<BackendErrorKind>, Duration) {

@@ -35,11 +35,11 @@ async fn redis() -> (Server, Redis) {
 }
 
 fn write(key: &str, value: &'static [u8]) -> SetEntry {
-    SetEntry { key: key.to_owned(), value: Bytes::from_static(value), ttl: None }
+    SetEntry::new(key, Bytes::from_static(value))
 }
 
 fn request(key: &str, token: u64) -> LeaseRequest<'_> {
-    LeaseRequest { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
+    LeaseRequest::new(key, token, LONG)
 }
 
 /// The number of leases that a pattern ended.
@@ -58,7 +58,7 @@ async fn lead(redis: &Redis, key: &str, token: u64) {
 
 /// Acquires the lease whether or not there is a value.
 async fn steal(redis: &Redis, key: &str, token: u64) {
-    let steal = LeaseRequest { steal: true, ..request(key, token) };
+    let steal = request(key, token).steal(true);
     assert_eq!(redis.acquire(steal).await.unwrap(), LEAD, "{key}");
 }
 
@@ -83,7 +83,7 @@ async fn every_operation_survives_a_flush_of_the_scripts() {
     assert!(redis.commit(1, &write("s:a", b"a"), None).await.unwrap());
     flush();
     let found = redis.acquire(request("s:a", 2)).await.unwrap();
-    assert_eq!(found, LeaseOutcome::Value(StoredValue { value: Bytes::from("a"), left: None }));
+    assert_eq!(found, LeaseOutcome::Value(StoredValue::new(Bytes::from("a"), None)));
     flush();
     lead(&redis, "s:b", 1).await;
     flush();
@@ -153,7 +153,7 @@ fn kept(server: &Server, ttl: Duration) -> String {
 #[tokio::test]
 async fn a_lease_is_kept_for_some_time_after_its_own() {
     let (server, redis) = redis().await;
-    let brief = LeaseRequest { ttl: BRIEF, ..request("s:a", 1) };
+    let brief = LeaseRequest::new("s:a", 1, BRIEF);
     assert_eq!(redis.acquire(brief).await.unwrap(), LEAD);
     kept(&server, BRIEF);
     tokio::time::sleep(2 * BRIEF).await;
@@ -178,7 +178,7 @@ async fn a_lease_is_kept_for_some_time_after_its_own() {
 async fn an_expired_lease_leaves_nothing() {
     let (server, redis) = redis().await;
     let late = async || {
-        let brief = LeaseRequest { ttl: Duration::from_millis(1), ..request("s:a", 1) };
+        let brief = LeaseRequest::new("s:a", 1, Duration::from_millis(1));
         assert_eq!(redis.acquire(brief).await.unwrap(), LEAD);
         tokio::time::sleep(Duration::from_millis(10)).await;
         kept(&server, Duration::from_millis(1));
@@ -245,7 +245,7 @@ async fn nothing_is_left_behind() {
     assert_eq!(redis.remove(&["s:a"], None).await.unwrap(), 0);
     assert_eq!(keys(), "");
     lead(&redis, "s:a", 1).await;
-    let notice = Message { channel: "bus".to_owned(), message: Bytes::new() };
+    let notice = Message::new("bus", Bytes::new());
     assert_eq!(redis.remove(&["s:a"], Some(&notice)).await.unwrap(), 0);
     assert_eq!(keys(), "");
     lead(&redis, "s:a", 1).await;
@@ -266,20 +266,20 @@ async fn a_commit_stores_bytes_and_time_to_live() {
     let value: Vec<u8> = (0..=255).chain([0, 0, 13, 10, 0, 255]).collect();
     let mark: [u8; VERSION_LEN] = *value.last_chunk().unwrap();
     let ttl = Some(Duration::from_secs(100));
-    let entry = SetEntry { key: "s:a".to_owned(), value: Bytes::from(value.clone()), ttl };
+    let entry = SetEntry::new("s:a", Bytes::from(value.clone())).ttl(ttl);
     lead(&redis, "s:a", u64::MAX).await;
     assert!(redis.commit(u64::MAX, &entry, None).await.unwrap());
     assert_eq!(server.bytes("s:a").unwrap(), value);
     assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "s:a"]).parse::<i64>().unwrap()));
     let found = redis.acquire(request("s:a", 1)).await.unwrap();
-    let LeaseOutcome::Value(StoredValue { value: stored, left: Some(left) }) = found else {
+    let LeaseOutcome::Value(StoredValue { value: stored, left: Some(left), .. }) = found else {
         panic!("a value with some time left: {found:?}")
     };
     assert_eq!(stored, value);
     assert!(left <= Duration::from_secs(100) && left > Duration::from_secs(50), "{left:?}");
-    let seen = LeaseRequest { seen: Some(mark), ..request("s:a", 1) };
+    let seen = request("s:a", 1).seen(mark);
     assert_eq!(redis.acquire(seen).await.unwrap(), LEAD);
-    assert!(redis.commit(1, &SetEntry { ttl: None, ..entry }, None).await.unwrap());
+    assert!(redis.commit(1, &entry.ttl(None), None).await.unwrap());
     assert_eq!(server.cli(&["PTTL", "s:a"]), "-1");
 }
 
@@ -364,7 +364,7 @@ async fn one_round_trip_each() {
     redis.renew("s:a", 1, LONG).await.unwrap();
     redis.commit(1, &write("s:a", b"a"), None).await.unwrap();
     redis.abort("s:a", 1).await.unwrap();
-    let notice = Message { channel: "bus".to_owned(), message: Bytes::new() };
+    let notice = Message::new("bus", Bytes::new());
     let entries: Vec<_> = (0..256).map(|n| write(&format!("s:{n}"), b"x")).collect();
     redis.set(&entries, Some(&notice)).await.unwrap();
     let keys: Vec<_> = entries.iter().map(|entry| entry.key.as_str()).collect();
@@ -381,14 +381,10 @@ async fn many_leases_are_one_script() {
     let keys: Vec<String> = (0..256).map(|n| format!("s:{n}")).collect();
     let requests: Vec<_> = keys.iter().map(|key| request(key, 1)).collect();
     let entries: Vec<_> = keys.iter().map(|key| write(key, b"a value with a mark")).collect();
-    let notice = Message { channel: "bus".to_owned(), message: Bytes::new() };
+    let notice = Message::new("bus", Bytes::new());
     let commits: Vec<_> = entries
         .iter()
-        .map(|entry| LeaseCommit {
-            token: 1,
-            entry,
-            notice: (entry.key != "s:7").then_some(&notice),
-        })
+        .map(|entry| LeaseCommit::new(1, entry).notice((entry.key != "s:7").then_some(&notice)))
         .collect();
     let renewals: Vec<_> = keys.iter().map(|key| (key.as_str(), 1, LONG)).collect();
     let aborts: Vec<_> = keys.iter().map(|key| (key.as_str(), 1)).collect();
@@ -438,8 +434,7 @@ async fn a_full_redis_refuses_lease_by_lease() {
     assert!(matches!(answers[1], Ok(LeaseOutcome::Value(_))), "{:?}", answers[1]);
     assert!(matches!(answers[2], Ok(LeaseOutcome::Wait(_))), "{:?}", answers[2]);
     let entries = [write("s:held", b"h"), write("s:mine", b"m")];
-    let commits: Vec<_> =
-        entries.iter().map(|entry| LeaseCommit { token: 1, entry, notice: None }).collect();
+    let commits: Vec<_> = entries.iter().map(|entry| LeaseCommit::new(1, entry)).collect();
     let stored = redis.commit_each(&commits).await;
     assert!(matches!(stored[0], Ok(false)), "{:?}", stored[0]);
     assert!(stored[1].as_ref().unwrap_err().to_string().contains("OOM"), "{:?}", stored[1]);

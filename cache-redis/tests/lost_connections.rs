@@ -22,7 +22,7 @@ const ALL: usize = usize::MAX;
 const LONG: Duration = Duration::from_secs(20);
 
 fn entry(key: &str, value: &'static str) -> SetEntry {
-    SetEntry { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl: None }
+    SetEntry::new(key, Bytes::from_static(value.as_bytes()))
 }
 
 /// A server behind a proxy.
@@ -188,8 +188,7 @@ async fn a_change_whose_reply_is_lost_does_not_take_place_twice() {
 }
 
 async fn lead(redis: &Redis, key: &str, token: u64) {
-    let request =
-        LeaseRequest { key, token, ttl: LONG, seen: None, generation: 1, steal: true, most: ALL };
+    let request = LeaseRequest::new(key, token, LONG).generation(1).steal(true);
     assert!(matches!(redis.acquire(request).await.unwrap(), LeaseOutcome::Lead { .. }));
 }
 

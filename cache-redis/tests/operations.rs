@@ -33,11 +33,11 @@ async fn redis() -> (Server, Redis) {
 }
 
 fn write(key: &str, value: &str) -> SetEntry {
-    SetEntry { key: key.to_owned(), value: Bytes::copy_from_slice(value.as_bytes()), ttl: None }
+    SetEntry::new(key, Bytes::copy_from_slice(value.as_bytes()))
 }
 
 fn notice(message: &str) -> Message {
-    Message { channel: "bus".to_owned(), message: Bytes::copy_from_slice(message.as_bytes()) }
+    Message::new("bus", Bytes::copy_from_slice(message.as_bytes()))
 }
 
 fn micros() -> u64 {
@@ -114,8 +114,7 @@ async fn many_keys_go_in_chunks() {
 async fn large_values_pass() {
     let (_server, redis) = redis().await;
     let large = Bytes::from(vec![7u8; 3 << 20]);
-    let entries =
-        ["x", "y"].map(|key| SetEntry { key: key.to_owned(), value: large.clone(), ttl: None });
+    let entries = ["x", "y"].map(|key| SetEntry::new(key, large.clone()));
     redis.set(&entries, None).await.unwrap();
     assert_eq!(
         values(redis.get_many(&["x", "y"], ALL).await.unwrap()),
@@ -126,7 +125,7 @@ async fn large_values_pass() {
 #[tokio::test]
 async fn set_replaces_value_and_time_to_live() {
     let (server, redis) = redis().await;
-    let with = |ttl| SetEntry { ttl: Some(ttl), ..write("a", "1") };
+    let with = |ttl| write("a", "1").ttl(ttl);
     redis.set(&[with(Duration::from_secs(100))], None).await.unwrap();
     assert!((99_000..=100_000).contains(&server.cli(&["PTTL", "a"]).parse::<i64>().unwrap()));
     redis.set(&[write("a", "2")], None).await.unwrap();
@@ -160,9 +159,7 @@ async fn each_entry_that_is_refused_is_named() {
     let most = used.trim().parse::<u64>().unwrap() + (4 << 20);
     server.cli(&["CONFIG", "SET", "maxmemory", &most.to_string()]);
     let large = Bytes::from(vec![7u8; 600 << 10]);
-    let entries: Vec<_> = (0..20)
-        .map(|n| SetEntry { key: format!("k{n}"), value: large.clone(), ttl: None })
-        .collect();
+    let entries: Vec<_> = (0..20).map(|n| SetEntry::new(format!("k{n}"), large.clone())).collect();
     let stored = redis.set_each(&entries, None).await;
     assert_eq!(stored.len(), 20);
     let (fine, refused) = stored.iter().partition::<Vec<_>, _>(|stored| stored.is_ok());
@@ -216,7 +213,7 @@ async fn notices_come_after_their_changes() {
     assert_eq!(order, (0..20).map(|n| n.to_string()).collect::<Vec<_>>());
 
     // Messages of another channel do not arrive.
-    let other = Message { channel: "other".to_owned(), message: Bytes::from("x") };
+    let other = Message::new("other", Bytes::from("x"));
     redis.publish(&other).await.unwrap();
     drop(subscription);
     eventually("unsubscribed", async || server.cli(&["PUBSUB", "CHANNELS"]).is_empty()).await;
@@ -443,10 +440,8 @@ fn outlives_the_runtime_that_connected() {
 async fn reads_between_replacements_and_removals_are_whole() {
     let (_server, redis) = redis().await;
     let (writer, key) = (redis.clone(), "ns:moving");
-    let entry = |value: &'static str, secs| SetEntry {
-        key: key.to_owned(),
-        value: Bytes::from_static(value.as_bytes()),
-        ttl: Some(Duration::from_secs(secs)),
+    let entry = |value: &'static str, secs| {
+        SetEntry::new(key, Bytes::from_static(value.as_bytes())).ttl(Duration::from_secs(secs))
     };
     let writing = async {
         for _ in 0..300 {
@@ -458,10 +453,11 @@ async fn reads_between_replacements_and_removals_are_whole() {
     let reading = async {
         for _ in 0..900 {
             let generations = &["ns~space"];
-            let read = ReadRequest { keys: &[key], most: 100, generations, keep: KEEP };
+            let keys = [key];
+            let read = ReadRequest::new(&keys, 100).generations(generations, KEEP);
             let (known, found) = redis.read(read).await.unwrap();
             assert_eq!(known.len(), 1);
-            if let [Some(StoredValue { value, left })] = &found[..] {
+            if let [Some(StoredValue { value, left, .. })] = &found[..] {
                 assert!(value == "long" || value == "short", "{value:?}");
                 assert!(left.is_some_and(|left| left <= Duration::from_secs(60)), "{left:?}");
             }

@@ -23,7 +23,8 @@ const KEEP: Duration = Duration::from_secs(60);
 type Read = Result<(Vec<u64>, Option<Bytes>), BackendErrorKind>;
 
 async fn read(redis: &Redis, key: &str, most: usize, generations: &[&str]) -> Read {
-    let request = ReadRequest { keys: &[key], most, generations, keep: KEEP };
+    let keys = [key];
+    let request = ReadRequest::new(&keys, most).generations(generations, KEEP);
     let (known, mut values) = redis.read(request).await.map_err(|error| error.kind())?;
     Ok((known, values.remove(0).map(|read| read.value)))
 }
@@ -42,7 +43,7 @@ fn many() -> Runtime {
 }
 
 fn write(key: &str, value: &str) -> SetEntry {
-    SetEntry { key: key.to_owned(), value: Bytes::copy_from_slice(value.as_bytes()), ttl: None }
+    SetEntry::new(key, Bytes::copy_from_slice(value.as_bytes()))
 }
 
 /// How often the server has run the command.

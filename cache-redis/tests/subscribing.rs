@@ -50,7 +50,7 @@ impl MessageHandler for Log {
 }
 
 fn notice(message: &'static str) -> Message {
-    Message { channel: "bus".to_owned(), message: Bytes::from(message) }
+    Message::new("bus", Bytes::from(message))
 }
 
 #[tokio::test]

@@ -150,8 +150,7 @@ async fn a_cluster_is_over_tls() {
     server.cli(&["cluster", "addslotsrange", "0", "16383"]);
     let redis = authority.known(&format!("rediss-cluster://127.0.0.1:{port}"));
     let redis = redis.build_lazy().unwrap();
-    let writes =
-        ["a", "b", "c"].map(|key| SetEntry { key: key.to_owned(), value: key.into(), ttl: None });
+    let writes = ["a", "b", "c"].map(|key| SetEntry::new(key, key));
     eventually("the cluster is there", async || redis.set(&writes, None).await.is_ok()).await;
     assert_eq!(values(redis.get_many(&["a", "x"], ALL).await.unwrap()), [Some("a".into()), None]);
     assert_eq!(redis.remove(&["a", "b", "c"], None).await.unwrap(), 3);

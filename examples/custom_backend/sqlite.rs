@@ -133,7 +133,7 @@ fn read(db: &Transaction<'_>, key: &str, most: usize) -> rusqlite::Result<Option
     let read = |row: &rusqlite::Row<'_>| {
         let left = |until: i64| Duration::from_millis((until - now).max(0).cast_unsigned());
         let until: Option<i64> = row.get(1)?;
-        Ok(StoredValue { value: Bytes::from(row.get::<_, Vec<u8>>(0)?), left: until.map(left) })
+        Ok(StoredValue::new(Bytes::from(row.get::<_, Vec<u8>>(0)?), until.map(left)))
     };
     statement.query_row((key, now, first), read).optional()
 }
@@ -151,7 +151,7 @@ fn end_lease(db: &Transaction<'_>, key: &str) -> rusqlite::Result<()> {
 }
 
 fn tell(db: &Transaction<'_>, notice: Option<&Message>) -> rusqlite::Result<()> {
-    let Some(Message { channel, message }) = notice else { return Ok(()) };
+    let Some(Message { channel, message, .. }) = notice else { return Ok(()) };
     let sql = "INSERT INTO news (channel, message, at) VALUES (?1, ?2, ?3)";
     db.prepare_cached(sql)?.execute((channel, &message[..], now()))?;
     let old = now().saturating_sub(i64::try_from(NEWS_KEPT.as_millis()).unwrap_or(i64::MAX));
@@ -355,7 +355,7 @@ impl Backend for Sqlite {
                 .filter(|_| rows.len() == PAGE as usize)
                 .map(|(id, _)| id.cast_unsigned());
             let keys = rows.into_iter().map(|(_, key)| key).filter(|key| pattern.matches(key));
-            Ok(ScanPage { keys: keys.collect(), next })
+            Ok(ScanPage::new(keys, next))
         })
     }
 
@@ -444,7 +444,7 @@ impl Leases for Sqlite {
                 end_lease(db, key)?;
                 count += 1;
             }
-            Ok(RevokePage { count, next: None })
+            Ok(RevokePage::new(count, None))
         })
     }
 }

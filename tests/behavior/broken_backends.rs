@@ -258,7 +258,8 @@ impl Broken {
 
     /// Applies the defect to an entry.
     fn write(&self, write: &SetEntry) -> SetEntry {
-        let mut write = SetEntry { key: self.key(&write.key), ..write.clone() };
+        let mut write = write.clone();
+        write.key = self.key(&write.key);
         match self.defect {
             D::CutsAtZero => {
                 let end = write.value.iter().position(|byte| *byte == 0);
@@ -398,7 +399,7 @@ impl Backend for Broken {
                     let leased = self.state.leased.lock().unwrap();
                     for (key, found) in keys.iter().zip(&mut found) {
                         let lease = leased.contains_key(*key);
-                        let lease = lease.then(|| StoredValue { value: Bytes::new(), left: None });
+                        let lease = lease.then(|| StoredValue::new(Bytes::new(), None));
                         *found = found.take().or(lease);
                     }
                 }
@@ -508,7 +509,7 @@ impl Backend for Broken {
                     found.iter().flatten().any(|read| read.value.last_chunk() == Some(&seen))
                 }
                 D::ReplacesForEver => {
-                    let write = SetEntry { ttl: None, ..write.clone() };
+                    let write = write.clone().ttl(None);
                     self.store.replace(seen, &write, None).await?
                 }
                 _ => self.store.replace(seen, write, None).await?,
@@ -625,7 +626,7 @@ impl Backend for Broken {
     fn publish<'a>(&'a self, notice: &'a Message) -> BackendResult<'a, ()> {
         Box::pin(async move {
             let channel = if self.is(D::HasOneChannel) { "one" } else { &notice.channel };
-            let notice = Message { channel: channel.to_owned(), message: notice.message.clone() };
+            let notice = Message::new(channel, notice.message.clone());
             self.store.publish(&notice).await
         })
     }
@@ -698,7 +699,7 @@ impl Leases for Broken {
         Box::pin(async move {
             let mut stored = Vec::new();
             let mut refused = false;
-            for LeaseCommit { token, entry, notice } in commits {
+            for LeaseCommit { token, entry, notice, .. } in commits {
                 let commits = !(refused && self.is(D::CommitsAllOrNone));
                 let done =
                     if commits { self.commit(*token, entry, *notice).await } else { Ok(false) };
@@ -742,7 +743,7 @@ impl Leases for Broken {
                 return Ok(false);
             }
             let ttl = write.ttl.filter(|_| !self.is(D::CommitsForEver));
-            let write = SetEntry { ttl, ..write.clone() };
+            let write = write.clone().ttl(ttl);
             let mut stored = self.lessor().commit(token, &write, None).await?;
             if self.is(D::CommitsForAll) || (stored && self.is(D::HasLeasesElsewhere)) {
                 self.store.set(std::slice::from_ref(&write), None).await?;

@@ -147,7 +147,7 @@ async fn a_pending_eviction_of_a_mutator_is_reported() {
     let builder = Cache::builder().remote(store.clone()).clock(clock.clone());
     let cache = builder
         .listener(move |signal: &CacheEvent<'_>| {
-            if let CacheEvent::EvictionPending { pending } = signal {
+            if let CacheEvent::EvictionPending { pending, .. } = signal {
                 hears.lock().unwrap().push(*pending);
             }
         })

@@ -106,15 +106,7 @@ async fn an_operation_on_many_leases_is_one_request_with_faults_for_each_item() 
     let faults = broken.faults();
     let backend = Recording::new(broken);
     let (leases, log) = (backend.leases().unwrap(), backend.log());
-    let request = |key, token| LeaseRequest {
-        key,
-        token,
-        ttl: SECOND,
-        seen: None,
-        generation: 0,
-        steal: false,
-        most: usize::MAX,
-    };
+    let request = |key, token| LeaseRequest::new(key, token, SECOND);
     faults.fail_every(Operation::Acquire, 2);
     leases.acquire_each(&[request("a", 1), request("b", 1), request("a", 2)]).await;
     let outcome = [
@@ -128,9 +120,9 @@ async fn an_operation_on_many_leases_is_one_request_with_faults_for_each_item() 
     // Without effect: no one has it.
     leases.acquire_each(&[request("b", 2)]).await;
     assert_eq!(log.take()[0].outcome, OperationOutcome::Each([OperationOutcome::Lead].into()));
-    let entry = |key: &str| SetEntry { key: key.to_owned(), value: Bytes::from("v"), ttl: None };
+    let entry = |key: &str| SetEntry::new(key, Bytes::from("v"));
     let entries = [entry("a"), entry("b")];
-    let commit = |entry| LeaseCommit { token: 1, entry, notice: None };
+    let commit = |entry| LeaseCommit::new(1, entry);
     leases.commit_each(&[commit(&entries[0]), commit(&entries[1])]).await;
     let expected = OperationOutcome::Each(
         [OperationOutcome::Held(true), OperationOutcome::Held(false)].into(),

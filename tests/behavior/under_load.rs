@@ -99,7 +99,7 @@ async fn a_listener_uses_the_cache_that_it_listens_to() {
             let _ = (cache.health(), cache.stats(), cache.stats_by_function(), cache.reclaim());
             let _ = at_once(cache.keys("*").next());
             // (Reading an entry again that was removed for room would remove the next one, without end.)
-            if let CacheEvent::Removed { key, cause } = signal
+            if let CacheEvent::Removed { key, cause, .. } = signal
                 && *cause != RemovalCause::Capacity
             {
                 let _ = at_once(cache.get::<u64>(*key));

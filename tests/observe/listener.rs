@@ -22,8 +22,8 @@ struct Heard(Arc<Mutex<Vec<String>>>);
 impl CacheListener for Heard {
     fn on_event(&self, signal: &CacheEvent<'_>) {
         let text = match signal {
-            CacheEvent::Removed { key, cause } => format!("{key} {}", cause.name()),
-            CacheEvent::LoadFailed { key, function } => format!("{key} failed in {function:?}"),
+            CacheEvent::Removed { key, cause, .. } => format!("{key} {}", cause.name()),
+            CacheEvent::LoadFailed { key, function, .. } => format!("{key} failed in {function:?}"),
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(text);
@@ -206,7 +206,8 @@ async fn it_may_use_the_cache() {
         let told = heard.clone();
         let use_it = move |signal: &CacheEvent<'_>| {
             told.on_event(signal);
-            let (Some(cache), CacheEvent::Removed { key, cause }) = (inside.get(), signal) else {
+            let (Some(cache), CacheEvent::Removed { key, cause, .. }) = (inside.get(), signal)
+            else {
                 return;
             };
             if !key.starts_with("echo") && *cause != RemovalCause::Replaced {

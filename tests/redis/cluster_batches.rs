@@ -35,7 +35,7 @@ impl MessageHandler for Log {
 }
 
 fn write(key: &str, size: usize) -> SetEntry {
-    SetEntry { key: key.to_owned(), value: Bytes::from(vec![b'x'; size]), ttl: None }
+    SetEntry::new(key, Bytes::from(vec![b'x'; size]))
 }
 
 /// One cluster for all tests that leave it intact, because a start takes a while.
@@ -123,7 +123,7 @@ async fn notices_come_from_every_node(cluster: &Cluster, redis: &Redis) {
     let keys: Vec<String> = (0..50).map(|id| format!("told:{id}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let message = Bytes::from("all of them");
-    redis.remove(&keys, Some(&Message { channel: "bus".to_owned(), message })).await.unwrap();
+    redis.remove(&keys, Some(&Message::new("bus", message))).await.unwrap();
     eventually("heard", async || log.has("all of them")).await;
     assert!(!log.has("disconnected"));
 }

@@ -59,7 +59,7 @@ async fn a_replica_takes_over_and_slots_move_under_load() {
 async fn an_eviction_reaches_a_slot_that_is_being_moved() {
     let cluster = Cluster::start();
     let redis = Redis::connect(cluster.url()).await.unwrap();
-    let write = |key: &str| SetEntry { key: key.to_owned(), value: Bytes::from("old"), ttl: None };
+    let write = |key: &str| SetEntry::new(key, Bytes::from("old"));
     // All keys are in one slot: some stay, some have moved, some are new.
     let keys: Vec<String> = (0..6).map(|id| format!("shop:{{slot}}:{id}")).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
@@ -100,7 +100,7 @@ async fn a_pattern_finds_keys_that_move_meanwhile() {
     for stays_open in [true, false] {
         let key = there.next().unwrap();
         let value = Bytes::from("1");
-        redis.set(&[SetEntry { key: key.clone(), value, ttl: None }], None).await.unwrap();
+        redis.set(&[SetEntry::new(key.clone(), value)], None).await.unwrap();
         let slot = cluster.servers[0].cli(&["cluster", "keyslot", &key]);
         let listed = scanned(&redis, "list:*", async |page| {
             if page == 0 {

@@ -22,7 +22,7 @@ impl<S: tracing::Subscriber> Layer<S> for Warnings {
 }
 
 fn write() -> SetEntry {
-    SetEntry { key: "a".to_owned(), value: Bytes::from("1"), ttl: None }
+    SetEntry::new("a", Bytes::from("1"))
 }
 
 #[tokio::test]

@@ -57,8 +57,7 @@ async fn a_lease_request_returns_no_long_value() {
     put_long(&server, "k");
     let before = sent(&server);
     let (ttl, most) = (Duration::from_secs(10), 1 << 20);
-    let request =
-        LeaseRequest { key: "k", token: 1, ttl, seen: None, generation: 0, steal: false, most };
+    let request = LeaseRequest::new("k", 1, ttl).most(most);
     let LeaseOutcome::Value(found) = redis.acquire(request).await.unwrap() else {
         panic!("a value")
     };

@@ -211,9 +211,9 @@ async fn evictions_that_the_new_master_has_missed_are_repeated() {
     keys.iter().for_each(|key| new.set_bytes(key, b"old"));
     new.cli(&["set", "shop~tag:t", "5"]);
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let notice = Message { channel: "bus".to_owned(), message: Bytes::from("gone") };
+    let notice = Message::new("bus", Bytes::from("gone"));
     redis.remove(&keys[..299], Some(&notice)).await.unwrap();
-    let put = SetEntry { key: keys[299].to_owned(), value: Bytes::from("new"), ttl: None };
+    let put = SetEntry::new(keys[299], Bytes::from("new"));
     redis.set(&[put], None).await.unwrap();
     redis.bump("shop~tag:t").await.unwrap();
     eventually("heard", async || heard.count("gone") == 1).await;
@@ -228,10 +228,7 @@ async fn evictions_that_the_new_master_has_missed_are_repeated() {
     .await;
     eventually("messages of the new master arrive", async || heard.count("connected") == 2).await;
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
-    redis
-        .publish(&Message { channel: "bus".to_owned(), message: Bytes::from("here") })
-        .await
-        .unwrap();
+    redis.publish(&Message::new("bus", Bytes::from("here"))).await.unwrap();
     eventually("heard", async || heard.count("here") == 1).await;
 }
 
@@ -256,18 +253,10 @@ async fn the_last_evictions_are_repeated_before_the_new_master_is_used() {
     let tag = redis.bump("shop~tag:t").await.unwrap();
     // A refresh that replaced a value that other caches may have.
     new.set_bytes("shop:refreshed", b"old");
-    let lease = LeaseRequest {
-        key: "shop:refreshed",
-        token: 1,
-        ttl: minute,
-        seen: None,
-        generation: 0,
-        steal: true,
-        most: usize::MAX,
-    };
+    let lease = LeaseRequest::new("shop:refreshed", 1, minute).steal(true);
     assert_eq!(redis.acquire(lease).await.unwrap(), LeaseOutcome::Lead { takeovers: 0 });
-    let write = SetEntry { key: lease.key.to_owned(), value: Bytes::from("new"), ttl: None };
-    let notice = Message { channel: "bus".to_owned(), message: Bytes::from("refreshed") };
+    let write = SetEntry::new(lease.key, Bytes::from("new"));
+    let notice = Message::new("bus", Bytes::from("refreshed"));
     assert!(redis.commit(1, &write, Some(&notice)).await.unwrap());
 
     watched.name(&new);

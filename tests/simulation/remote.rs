@@ -182,7 +182,11 @@ impl Leases for Remote {
         let LeaseRequest { token, ttl, seen, generation, steal, most, .. } = request;
         let key = request.key.to_owned();
         self.ask("acquire", move |at| async move {
-            let request = LeaseRequest { key: &key, token, ttl, seen, generation, steal, most };
+            let request = LeaseRequest::new(&key, token, ttl)
+                .seen(seen)
+                .generation(generation)
+                .steal(steal)
+                .most(most);
             at.store.acquire(request).await
         })
     }

@@ -34,7 +34,7 @@ impl Store {
     }
 
     pub(crate) async fn put(&self, place: &str, bytes: &[u8]) {
-        let write = SetEntry { key: place.to_owned(), value: bytes.to_vec().into(), ttl: None };
+        let write = SetEntry::new(place, bytes.to_vec());
         self.backend.set(&[write], None).await.unwrap();
     }
 }

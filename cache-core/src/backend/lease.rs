@@ -22,6 +22,7 @@ pub const LEASE_GRACE: Duration = Duration::from_secs(600);
 
 /// A request of [`Leases::acquire`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct LeaseRequest<'a> {
     /// The value's key, namespace included.
     pub key: &'a str,
@@ -57,6 +58,7 @@ pub enum LeaseOutcome {
 
 /// One entry that is stored under a lease: see [`Leases::commit_each`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct LeaseCommit<'a> {
     /// The token that holds the lease of the entry's key.
     pub token: u64,
@@ -68,11 +70,68 @@ pub struct LeaseCommit<'a> {
 
 /// The result of one page of [`Leases::revoke`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RevokePage {
     /// The number of leases that ended.
     pub count: u64,
     /// The cursor of the next page; `None`: this was the last page.
     pub next: Option<u64>,
+}
+
+impl RevokePage {
+    /// A page in which `count` leases ended, and the cursor of the next one; `None`: this is the last page.
+    pub fn new(count: u64, next: impl Into<Option<u64>>) -> Self {
+        Self { count, next: next.into() }
+    }
+}
+
+impl<'a> LeaseCommit<'a> {
+    /// An entry that is stored under the lease of `token`, without a notice.
+    pub fn new(token: u64, entry: &'a SetEntry) -> Self {
+        Self { token, entry, notice: None }
+    }
+
+    /// Sets the notice to publish if the entry is stored.
+    #[must_use]
+    pub fn notice(mut self, notice: impl Into<Option<&'a Message>>) -> Self {
+        self.notice = notice.into();
+        self
+    }
+}
+
+impl<'a> LeaseRequest<'a> {
+    /// A request of a caller that knows neither a value nor a generation, takes no lease away, and accepts values of any size.
+    pub fn new(key: &'a str, token: u64, ttl: Duration) -> Self {
+        Self { key, token, ttl, seen: None, generation: 0, steal: false, most: usize::MAX }
+    }
+
+    /// Sets the end of the value that the caller knows and wants to replace.
+    #[must_use]
+    pub fn seen(mut self, seen: impl Into<Option<[u8; VERSION_LEN]>>) -> Self {
+        self.seen = seen.into();
+        self
+    }
+
+    /// Sets the newest generation that the caller has read.
+    #[must_use]
+    pub fn generation(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    /// Sets whether the lease is taken in any case.
+    #[must_use]
+    pub fn steal(mut self, steal: bool) -> Self {
+        self.steal = steal;
+        self
+    }
+
+    /// Sets the maximum size of a value that the caller accepts.
+    #[must_use]
+    pub fn most(mut self, most: usize) -> Self {
+        self.most = most;
+        self
+    }
 }
 
 impl LeaseRequest<'_> {

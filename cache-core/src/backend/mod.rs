@@ -27,6 +27,7 @@ pub type BackendResult<'a, T> = BoxFuture<'a, Result<T, BackendError>>;
 
 /// One entry to store.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SetEntry {
     /// The whole key, namespace included.
     pub key: String,
@@ -36,8 +37,23 @@ pub struct SetEntry {
     pub ttl: Option<Duration>,
 }
 
+impl SetEntry {
+    /// An entry that the store keeps until it is removed.
+    pub fn new(key: impl Into<String>, value: impl Into<Bytes>) -> Self {
+        Self { key: key.into(), value: value.into(), ttl: None }
+    }
+
+    /// Sets how long the store keeps the value; `None`: until it is removed.
+    #[must_use]
+    pub fn ttl(mut self, ttl: impl Into<Option<Duration>>) -> Self {
+        self.ttl = ttl.into();
+        self
+    }
+}
+
 /// A value that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StoredValue {
     /// The bytes. If the value is longer than the reader's limit: at least one byte more than the limit, from
     /// the start.
@@ -50,8 +66,16 @@ pub struct StoredValue {
     pub left: Option<Duration>,
 }
 
+impl StoredValue {
+    /// A value that the store keeps for `left`; `None`: until it is removed.
+    pub fn new(value: impl Into<Bytes>, left: impl Into<Option<Duration>>) -> Self {
+        Self { value: value.into(), left: left.into() }
+    }
+}
+
 /// A read of values together with the generations by which the reader judges them.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct ReadRequest<'a> {
     /// The keys of the values.
     pub keys: &'a [&'a str],
@@ -61,6 +85,20 @@ pub struct ReadRequest<'a> {
     pub generations: &'a [&'a str],
     /// See [`Backend::generations`].
     pub keep: Duration,
+}
+
+impl<'a> ReadRequest<'a> {
+    /// A read of these keys, of values up to `most` bytes, without generations.
+    pub fn new(keys: &'a [&'a str], most: usize) -> Self {
+        Self { keys, most, generations: &[], keep: GENERATION_TTL }
+    }
+
+    /// Also reads these generations, and keeps them for `keep`.
+    #[must_use]
+    pub fn generations(mut self, generations: &'a [&'a str], keep: Duration) -> Self {
+        (self.generations, self.keep) = (generations, keep);
+        self
+    }
 }
 
 /// The minimum time for which a store keeps a generation that it has created or incremented: as long as a
@@ -75,6 +113,7 @@ pub const SERIES: u64 = 1_000;
 
 /// A message for every process that shares the store, sent together with the operation that it reports.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Message {
     /// The channel, one per namespace.
     pub channel: String,
@@ -82,8 +121,16 @@ pub struct Message {
     pub message: Bytes,
 }
 
+impl Message {
+    /// A message for this channel.
+    pub fn new(channel: impl Into<String>, message: impl Into<Bytes>) -> Self {
+        Self { channel: channel.into(), message: message.into() }
+    }
+}
+
 /// The result of removing many keys.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct RemoveOutcome {
     /// The number of keys that existed.
     pub count: u64,
@@ -92,6 +139,11 @@ pub struct RemoveOutcome {
 }
 
 impl RemoveOutcome {
+    /// A result in which `count` keys existed and were removed, and these positions failed.
+    pub fn new(count: u64, failed: Vec<(usize, BackendError)>) -> Self {
+        Self { count, failed }
+    }
+
     /// A result in which none of `keys` keys was removed.
     pub fn none(keys: usize, error: &BackendError) -> Self {
         Self { count: 0, failed: (0..keys).map(|place| (place, error.clone())).collect() }
@@ -100,11 +152,19 @@ impl RemoveOutcome {
 
 /// A page of keys.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct ScanPage {
     /// The keys found.
     pub keys: Vec<String>,
     /// The cursor of the next page; `None`: this was the last page.
     pub next: Option<u64>,
+}
+
+impl ScanPage {
+    /// A page, and the cursor of the next one; `None`: this is the last page.
+    pub fn new(keys: impl IntoIterator<Item = String>, next: impl Into<Option<u64>>) -> Self {
+        Self { keys: keys.into_iter().collect(), next: next.into() }
+    }
 }
 
 /// Receives what [`Backend::subscribe`] delivers. Called on the backend's own task, so it must not block.

@@ -43,6 +43,7 @@ pub struct Memory {
 /// The bound of a memory tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Capacity {
     /// A number of entries.
     Entries(u64),

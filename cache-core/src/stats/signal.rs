@@ -61,6 +61,7 @@ impl RemovalCause {
 pub enum CacheEvent<'a> {
     /// An entry left the memory tier. Entries that expired, or whose tag was evicted, leave it when they are
     /// reclaimed: some time after they were last served.
+    #[non_exhaustive]
     Removed {
         /// The whole key, without the namespace.
         key: &'a str,
@@ -68,6 +69,7 @@ pub enum CacheEvent<'a> {
         cause: RemovalCause,
     },
     /// A load returned an error.
+    #[non_exhaustive]
     LoadFailed {
         /// The whole key, without the namespace.
         key: &'a str,
@@ -75,22 +77,26 @@ pub enum CacheEvent<'a> {
         function: Option<&'a str>,
     },
     /// The remote tier failed for the first time after a success (`up` is false), or succeeded again.
+    #[non_exhaustive]
     Remote {
         /// Whether it works.
         up: bool,
     },
     /// The breaker of the remote tier opened after several failures, or closed again.
+    #[non_exhaustive]
     Breaker {
         /// Whether it is open.
         open: bool,
     },
     /// The remote tier could not carry out an eviction, including one by `#[cache_evict]` or `#[cache_put]`.
     /// The eviction is pending: it is tried again in the background, and before the tier is read.
+    #[non_exhaustive]
     EvictionPending {
         /// The number of pending evictions, including this one.
         pending: usize,
     },
     /// The bus connected or disconnected: evictions by other processes arrive from now on, or not.
+    #[non_exhaustive]
     Bus {
         /// Whether it is connected.
         connected: bool,
@@ -115,7 +121,7 @@ pub enum CacheEvent<'a> {
 /// let (told, signals) = std::sync::mpsc::channel();
 /// let cache = Cache::builder()
 ///     .listener(move |signal: &CacheEvent<'_>| {
-///         if let CacheEvent::Removed { key, cause } = signal {
+///         if let CacheEvent::Removed { key, cause, .. } = signal {
 ///             told.send(format!("{key}: {}", cause.name())).ok();
 ///         }
 ///     })

@@ -67,8 +67,7 @@ impl<'a> Suite<'a> {
     }
 
     async fn set(&self, key: &str, value: &'static str, ttl: Option<Duration>) {
-        let write =
-            SetEntry { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl };
+        let write = SetEntry::new(key, Bytes::from_static(value.as_bytes())).ttl(ttl);
         self.backend.set(&[write], None).await.expect("set");
     }
 }

@@ -20,9 +20,9 @@ impl Suite<'_> {
 
     pub(super) async fn takes_notices_without_a_bus(&self) {
         self.has_no_bus().await;
-        let notice = Message { channel: self.key("nobody"), message: Bytes::from_static(b"told") };
+        let notice = Message::new(self.key("nobody"), Bytes::from_static(b"told"));
         let key = self.key("told");
-        let write = SetEntry { key: key.clone(), value: Bytes::from_static(b"value"), ttl: None };
+        let write = SetEntry::new(key.clone(), Bytes::from_static(b"value"));
         self.backend.set(&[write], Some(&notice)).await.expect("set with a notice");
         self.backend.remove(&[&key], Some(&notice)).await.expect("remove with a notice");
         match self.backend.publish(&notice).await {
@@ -36,7 +36,7 @@ impl Suite<'_> {
         let ear = self.ear("ordered").await;
         self.backend.publish(&ear.notice("1")).await.expect("publish");
         self.backend.remove(&[&self.key("absent")], Some(&ear.notice("2"))).await.expect("remove");
-        let write = SetEntry { key: self.key("told"), value: Bytes::new(), ttl: None };
+        let write = SetEntry::new(self.key("told"), Bytes::new());
         self.backend.set(&[write], Some(&ear.notice("3"))).await.expect("set");
         self.backend.publish(&ear.notice("4")).await.expect("publish");
         ear.hears(
@@ -67,11 +67,7 @@ impl Suite<'_> {
         let (ear, key) = (self.ear("stored").await, self.key("told-of"));
         for (text, each) in [("1", false), ("2", true), ("3", false)] {
             let before = ear.count();
-            let write = SetEntry {
-                key: key.clone(),
-                value: Bytes::from_static(text.as_bytes()),
-                ttl: None,
-            };
+            let write = SetEntry::new(key.clone(), Bytes::from_static(text.as_bytes()));
             let (writes, notice) = ([write], ear.notice(text));
             // Without a pause, so that a notice that is published too early is detected.
             let told = async {
@@ -157,7 +153,7 @@ pub(super) struct Ear {
 
 impl Ear {
     pub(super) fn notice(&self, text: &'static str) -> Message {
-        Message { channel: self.channel.clone(), message: Bytes::from_static(text.as_bytes()) }
+        Message::new(self.channel.clone(), Bytes::from_static(text.as_bytes()))
     }
 
     /// Ends the subscription.

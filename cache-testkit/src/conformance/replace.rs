@@ -79,5 +79,5 @@ impl Suite<'_> {
 }
 
 fn write(key: &str, value: &'static str, ttl: Option<Duration>) -> SetEntry {
-    SetEntry { key: key.to_owned(), value: Bytes::from_static(value.as_bytes()), ttl }
+    SetEntry::new(key, Bytes::from_static(value.as_bytes())).ttl(ttl)
 }

@@ -65,7 +65,7 @@ impl Suite<'_> {
         let other = self.key("other-tag");
         for keys in [&[a.as_str()][..], &[&absent], &[&absent, &a], &[]] {
             let generations = &[other.as_str(), &tag];
-            let read = ReadRequest { keys, most: ALL, generations, keep };
+            let read = ReadRequest::new(keys, ALL).generations(generations, keep);
             let (known, values) = self.backend.read(read).await.expect("read");
             assert_eq!(known[1], bumped, "`read` returns the generations in the keys' order");
             let other = self.backend.generations(&[&other], keep).await.expect("generations");
@@ -73,16 +73,15 @@ impl Suite<'_> {
             let found = self.backend.get_many(keys, ALL).await.expect("get_many");
             assert_eq!(values, found, "`read` returns the same values as `get_many`");
         }
-        let read = ReadRequest { keys: &[&a], most: ALL, generations: &[], keep };
+        let keys = [a.as_str()];
+        let read = ReadRequest::new(&keys, ALL);
         let (known, values) = self.backend.read(read).await.expect("read");
         assert!(known.is_empty() && values.len() == 1, "no generations, no results");
     }
 
     pub(super) async fn stores_each_entry_by_itself(&self) {
-        let write = |name: &str, value: &'static str| SetEntry {
-            key: self.key(name),
-            value: Bytes::from_static(value.as_bytes()),
-            ttl: None,
+        let write = |name: &str, value: &'static str| {
+            SetEntry::new(self.key(name), Bytes::from_static(value.as_bytes()))
         };
         self.set(&self.key("b"), "old", None).await;
         let writes = [write("a", "one"), write("b", "two"), write("c", "three")];
@@ -99,7 +98,7 @@ impl Suite<'_> {
         let odd = ["odd \u{1F980} * ? [x] \\ {y} \"z\"", "'; --", "%_", "\n\0\t", "A", "a"];
         for name in odd {
             let key = self.key(name);
-            let write = SetEntry { key: key.clone(), value: Bytes::from(name), ttl: None };
+            let write = SetEntry::new(key.clone(), Bytes::from(name));
             self.backend.set(&[write], None).await.expect("set");
         }
         for name in odd {
@@ -115,20 +114,15 @@ impl Suite<'_> {
         let every: Vec<u8> = (0..=255).collect();
         for (name, value) in [("empty", vec![]), ("bytes", every), ("large", vec![7; 1 << 20])] {
             let (key, value) = (self.key(name), Bytes::from(value));
-            let write = SetEntry { key: key.clone(), value: value.clone(), ttl: None };
+            let write = SetEntry::new(key.clone(), value.clone());
             self.backend.set(&[write], None).await.expect("set");
             assert!(self.get(&key).await == Some(value), "each byte is stored: {name}");
         }
     }
 
     pub(super) async fn takes_many_entries_at_once(&self) {
-        let many: Vec<SetEntry> = (0..600)
-            .map(|n| SetEntry {
-                key: self.key(&format!("m{n}")),
-                value: vec![7; n].into(),
-                ttl: None,
-            })
-            .collect();
+        let many: Vec<SetEntry> =
+            (0..600).map(|n| SetEntry::new(self.key(&format!("m{n}")), vec![7; n])).collect();
         self.backend.set(&many, None).await.expect("many entries");
         self.backend.set(&[], None).await.expect("no entries");
         let keys: Vec<&str> = many.iter().map(|write| write.key.as_str()).collect();
@@ -151,7 +145,7 @@ impl Suite<'_> {
         let key = self.key("last");
         for n in 0..100u64 {
             let value = Bytes::from(n.to_string());
-            let write = SetEntry { key: key.clone(), value: value.clone(), ttl: None };
+            let write = SetEntry::new(key.clone(), value.clone());
             self.backend.set(&[write], None).await.expect("set");
             let found = self.get(&key).await;
             assert_eq!(found, Some(value), "never an older value than the last set that returned");
@@ -257,8 +251,7 @@ impl Suite<'_> {
     pub(super) async fn survives_cancellation(&self) {
         let (key, backend) = (self.key("cancelled"), self.backend);
         for polls in 0..5 {
-            let write =
-                SetEntry { key: self.key("any"), value: Bytes::from_static(b"x"), ttl: None };
+            let write = SetEntry::new(self.key("any"), Bytes::from_static(b"x"));
             dropped_after(polls, backend.get_many(&[&key], ALL)).await;
             dropped_after(polls, backend.set(&[write], None)).await;
             dropped_after(polls, backend.remove(&[&key], None)).await;
@@ -295,7 +288,7 @@ impl Suite<'_> {
 
     pub(super) async fn scans_every_key(&self) {
         let prefix = self.key("scanned");
-        let write = |key: String| SetEntry { key, value: Bytes::from_static(b"x"), ttl: None };
+        let write = |key: String| SetEntry::new(key, Bytes::from_static(b"x"));
         let stays: Vec<String> = (0..1500).map(|n| format!("{prefix}:stays-{n:04}")).collect();
         let goes: Vec<String> = (0..500).map(|n| format!("{prefix}:goes-{n}")).collect();
         let all: Vec<SetEntry> = stays.iter().chain(&goes).cloned().map(write).collect();

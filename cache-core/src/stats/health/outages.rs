@@ -36,6 +36,7 @@ pub struct Outage {
 /// What an [`Outage`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum OutagePart {
     /// The remote tier.
     Remote,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, mark, value};
-use crate::conformance::{ALL, together};
+use crate::conformance::together;
 use cache_core::Pattern;
 use cache_core::{GENERATION_TTL, LeaseOutcome, LeaseRequest, VERSION_LEN};
 
@@ -29,17 +29,7 @@ impl Leasing<'_> {
 
     pub(crate) async fn lease_goes_to_one_of_many(&self) {
         let key = self.key("raced");
-        let ask = |token| {
-            self.leases.acquire(LeaseRequest {
-                key: &key,
-                token,
-                ttl: LONG,
-                seen: None,
-                generation: 0,
-                steal: false,
-                most: ALL,
-            })
-        };
+        let ask = |token| self.leases.acquire(LeaseRequest::new(&key, token, LONG));
         let answers = together((1..=50).map(ask).collect()).await;
         let lead = |answer: &&Result<LeaseOutcome, _>| {
             matches!(answer, Ok(LeaseOutcome::Lead { takeovers: 0 }))
@@ -57,15 +47,7 @@ impl Leasing<'_> {
         let key = self.key("seen");
         self.put(&key, MARKED).await;
         let hit = value(Bytes::from_static(MARKED));
-        let ask = |token, seen| LeaseRequest {
-            key: &key,
-            token,
-            ttl: LONG,
-            seen,
-            generation: 0,
-            steal: false,
-            most: ALL,
-        };
+        let ask = |token, seen| LeaseRequest::new(&key, token, LONG).seen(seen);
         assert_eq!(self.acquire(&key, ONE).await, hit, "a value is a hit");
         assert!(!self.holds(&key, ONE).await, "a hit gives no lease");
         let mut almost = mark(MARKED);
@@ -107,15 +89,7 @@ impl Leasing<'_> {
         for short in [&b""[..], b"\0", &MARKED[..VERSION_LEN - 1]] {
             self.put(&key, short).await;
             for seen in [None, Some([0; VERSION_LEN]), Some(mark(MARKED))] {
-                let request = LeaseRequest {
-                    key: &key,
-                    token: ONE,
-                    ttl: LONG,
-                    seen,
-                    generation: 0,
-                    steal: false,
-                    most: ALL,
-                };
+                let request = LeaseRequest::new(&key, ONE, LONG).seen(seen);
                 let hit = value(Bytes::from_static(short));
                 assert_eq!(self.ask(request).await, hit, "a short value has no mark");
             }
@@ -123,15 +97,7 @@ impl Leasing<'_> {
         let value = &MARKED[..VERSION_LEN];
         self.put(&key, value).await;
         let seen = Some(mark(value));
-        let request = LeaseRequest {
-            key: &key,
-            token: ONE,
-            ttl: LONG,
-            seen,
-            generation: 0,
-            steal: false,
-            most: ALL,
-        };
+        let request = LeaseRequest::new(&key, ONE, LONG).seen(seen);
         assert_eq!(self.ask(request).await, LEAD, "a value that consists of its mark");
     }
 
@@ -142,15 +108,7 @@ impl Leasing<'_> {
         let found = self.suite.scan(&Pattern::new(&key)).await;
         assert!(found.is_empty(), "a lease is not found among the values: {found:?}");
         assert!(self.commit(&key, ONE, MARKED).await);
-        let request = LeaseRequest {
-            key: &key,
-            token: ONE,
-            ttl: LONG,
-            seen: Some(mark(MARKED)),
-            generation: 0,
-            steal: false,
-            most: ALL,
-        };
+        let request = LeaseRequest::new(&key, ONE, LONG).seen(mark(MARKED));
         assert_eq!(self.ask(request).await, LEAD);
         let value = Some(Bytes::from_static(MARKED));
         assert_eq!(self.suite.get(&key).await, value, "the value stays while a lease is held");
@@ -164,15 +122,7 @@ impl Leasing<'_> {
 
     pub(crate) async fn acquire_steals(&self) {
         let key = self.key("stolen");
-        let steal = |token| LeaseRequest {
-            key: &key,
-            token,
-            ttl: LONG,
-            seen: None,
-            generation: 0,
-            steal: true,
-            most: ALL,
-        };
+        let steal = |token| LeaseRequest::new(&key, token, LONG).steal(true);
         assert_eq!(self.ask(steal(ONE)).await, LEAD, "`steal` takes a free lease");
         assert_eq!(self.ask(steal(OTHER)).await, LEAD, "`steal` takes the lease of any holder");
         assert_eq!(self.ask(steal(OTHER)).await, LEAD, "`steal` is safe to repeat");
@@ -188,15 +138,7 @@ impl Leasing<'_> {
         let [tag, other] = ["tag", "other tag"].map(|tag| self.key(tag));
         let tags = [tag.as_str(), other.as_str()];
         let ask = async |token, tags: &[&str]| {
-            let request = LeaseRequest {
-                key: &key,
-                token,
-                ttl: LONG,
-                seen: None,
-                generation: 0,
-                steal: false,
-                most: 20,
-            };
+            let request = LeaseRequest::new(&key, token, LONG).most(20);
             backend.read_or_acquire(request, tags, GENERATION_TTL).await.expect("read_or_acquire")
         };
         let known = async || backend.generations(&tags, GENERATION_TTL).await.expect("generations");
@@ -243,15 +185,9 @@ impl Leasing<'_> {
         let key = self.key("outdated");
         let ask = |token, generation| {
             let (seen, steal) = (None, false);
-            self.ask(LeaseRequest {
-                key: &key,
-                token,
-                ttl: LONG,
-                seen,
-                generation,
-                steal,
-                most: ALL,
-            })
+            self.ask(
+                LeaseRequest::new(&key, token, LONG).seen(seen).generation(generation).steal(steal),
+            )
         };
         assert_eq!(ask(ONE, 99).await, LEAD);
         let same = ask(OTHER, 99).await;
@@ -279,15 +215,7 @@ impl Leasing<'_> {
 
     pub(crate) async fn lease_takes_any_key_and_time(&self) {
         let key = self.key("odd \u{1F980} * ? [x] \\ {y} \"z\" } {");
-        let ask = |ttl| LeaseRequest {
-            key: &key,
-            token: 1,
-            ttl,
-            seen: None,
-            generation: 0,
-            steal: false,
-            most: ALL,
-        };
+        let ask = |ttl| LeaseRequest::new(&key, 1, ttl);
         assert_eq!(self.ask(ask(Duration::MAX)).await, LEAD, "an immense ttl");
         assert!(self.leases.renew(&key, 1, Duration::MAX).await.expect("renew"));
         let other = self.acquire(&key, 2).await;

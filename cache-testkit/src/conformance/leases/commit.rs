@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{LEAD, LONG, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark};
-use crate::conformance::ALL;
 use cache_core::{LeaseRequest, SetEntry};
 
 impl Leasing<'_> {
@@ -20,31 +19,15 @@ impl Leasing<'_> {
         assert!(!self.holds(&key, ONE).await, "a commit ends the lease");
         self.refuses(&key, ONE, "a second time").await;
         let seen = Some(mark(MARKED));
-        let request = LeaseRequest {
-            key: &key,
-            token: OTHER,
-            ttl: LONG,
-            seen,
-            generation: 0,
-            steal: false,
-            most: ALL,
-        };
+        let request = LeaseRequest::new(&key, OTHER, LONG).seen(seen);
         assert_eq!(self.ask(request).await, LEAD, "the next caller gets the lease");
     }
 
     pub(crate) async fn commits_for_a_time(&self) {
         let key = self.key("for-a-time");
-        let write = |ttl| SetEntry { key: key.clone(), value: Bytes::from_static(MARKED), ttl };
+        let write = |ttl| SetEntry::new(key.clone(), Bytes::from_static(MARKED)).ttl(ttl);
         let commit = async |ttl| {
-            let steal = LeaseRequest {
-                key: &key,
-                token: ONE,
-                ttl: LONG,
-                seen: None,
-                generation: 0,
-                steal: true,
-                most: ALL,
-            };
+            let steal = LeaseRequest::new(&key, ONE, LONG).steal(true);
             assert_eq!(self.ask(steal).await, LEAD);
             let stored = self.leases.commit(ONE, &write(ttl), None).await.expect("commit");
             assert!(stored, "the holder commits");
@@ -71,7 +54,7 @@ impl Leasing<'_> {
     pub(crate) async fn commit_tells_of_what_was_stored(&self) {
         let Some(ear) = self.suite.try_ear("lease-channel").await else { return };
         let key = self.key("told");
-        let write = SetEntry { key: key.clone(), value: Bytes::from_static(MARKED), ttl: None };
+        let write = SetEntry::new(key.clone(), Bytes::from_static(MARKED));
         let commit = async |token, text| {
             let notice = ear.notice(text);
             self.leases.commit(token, &write, Some(&notice)).await.expect("commit")

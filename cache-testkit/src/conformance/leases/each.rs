@@ -18,7 +18,7 @@ fn all<T>(results: Vec<Result<T, BackendError>>, wanted: usize) -> Vec<T> {
 }
 
 fn request(key: &str, token: u64) -> LeaseRequest<'_> {
-    LeaseRequest { key, token, ttl: LONG, seen: None, generation: 0, steal: false, most: ALL }
+    LeaseRequest::new(key, token, LONG)
 }
 
 impl Leasing<'_> {
@@ -28,16 +28,11 @@ impl Leasing<'_> {
 
     /// Commits the same value under each of these keys and tokens; `told` is published for each.
     async fn commit_each(&self, items: &[(&str, u64)], told: Option<&[Message]>) -> Vec<bool> {
-        let entry = |(key, _): &(&str, u64)| SetEntry {
-            key: (*key).to_owned(),
-            value: Bytes::from_static(MARKED),
-            ttl: Some(LONG),
-        };
+        let entry =
+            |(key, _): &(&str, u64)| SetEntry::new(*key, Bytes::from_static(MARKED)).ttl(LONG);
         let entries: Vec<SetEntry> = items.iter().map(entry).collect();
-        let commit = |(place, entry): (usize, _)| LeaseCommit {
-            token: items[place].1,
-            entry,
-            notice: told.map(|told| &told[place]),
+        let commit = |(place, entry): (usize, _)| {
+            LeaseCommit::new(items[place].1, entry).notice(told.map(|told| &told[place]))
         };
         let commits: Vec<_> = entries.iter().enumerate().map(commit).collect();
         all(self.leases.commit_each(&commits).await, items.len())
@@ -57,9 +52,9 @@ impl Leasing<'_> {
             request(held, ONE),
             request(valued, ONE),
             request(free, ONE),
-            LeaseRequest { seen: Some(mark(MARKED)), ..request(seen, ONE) },
-            LeaseRequest { steal: true, ..request(stolen, ONE) },
-            LeaseRequest { generation: 1, ..request(newer, ONE) },
+            request(seen, ONE).seen(mark(MARKED)),
+            request(stolen, ONE).steal(true),
+            request(newer, ONE).generation(1),
         ];
         let answers = self.acquire_each(&requests).await;
         assert!(matches!(answers[0], LeaseOutcome::Wait(left) if left <= LONG), "{:?}", answers[0]);

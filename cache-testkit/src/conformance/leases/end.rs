@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::{LEAD, LONG, Leasing, MARKED, ONE, OTHER, mark};
-use crate::conformance::ALL;
 use cache_core::Pattern;
 use cache_core::{LeaseRequest, Message, SetEntry};
 
@@ -14,7 +13,7 @@ impl Leasing<'_> {
         for key in some {
             self.lead(key, ONE).await;
         }
-        let write = |key: &String| SetEntry { key: key.clone(), value: "set".into(), ttl: None };
+        let write = |key: &String| SetEntry::new(key.clone(), "set");
         let writes: Vec<_> = keys.iter().map(write).collect();
         let (together, each) = writes.split_at(300);
         self.suite.backend.set(together, None).await.expect("set");
@@ -32,18 +31,9 @@ impl Leasing<'_> {
         let key = self.key("replaced");
         self.put(&key, MARKED).await;
         let (ttl, seen) = (LONG, Some(mark(MARKED)));
-        let request = LeaseRequest {
-            key: &key,
-            token: ONE,
-            ttl,
-            seen,
-            generation: 0,
-            steal: false,
-            most: ALL,
-        };
+        let request = LeaseRequest::new(&key, ONE, ttl).seen(seen);
         assert_eq!(self.ask(request).await, LEAD);
-        let write =
-            SetEntry { key: key.clone(), value: "another one, and longer".into(), ttl: None };
+        let write = SetEntry::new(key.clone(), "another one, and longer");
         let other = b"of yet another..";
         let Some(replaced) = self.suite.replace(*other, &write, None).await else { return };
         assert!(!replaced);
@@ -53,19 +43,11 @@ impl Leasing<'_> {
     }
 
     pub(crate) async fn lease_ends_with_a_removal(&self) {
-        let notice = Message { channel: self.key("nobody"), message: Bytes::new() };
+        let notice = Message::new(self.key("nobody"), Bytes::new());
         for notice in [None, Some(&notice)] {
             let (there, absent) = (self.key("removed"), self.key("never-there"));
             self.put(&there, MARKED).await;
-            let steal = LeaseRequest {
-                key: &there,
-                token: ONE,
-                ttl: LONG,
-                seen: None,
-                generation: 0,
-                steal: true,
-                most: ALL,
-            };
+            let steal = LeaseRequest::new(&there, ONE, LONG).steal(true);
             assert_eq!(self.ask(steal).await, LEAD);
             self.lead(&absent, ONE).await;
             let removed = self.remove(&[&there, &absent], notice).await;
@@ -87,15 +69,7 @@ impl Leasing<'_> {
             self.lead(key, ONE).await;
         }
         self.put(&valued, MARKED).await;
-        let steal = LeaseRequest {
-            key: &valued,
-            token: ONE,
-            ttl: LONG,
-            seen: None,
-            generation: 0,
-            steal: true,
-            most: ALL,
-        };
+        let steal = LeaseRequest::new(&valued, ONE, LONG).steal(true);
         assert_eq!(self.ask(steal).await, LEAD);
         let gone = below("gone");
         self.lead(&gone, ONE).await;

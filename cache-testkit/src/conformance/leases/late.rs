@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::{LEAD, LONGER_THAN_SHORT, Leasing, MARKED, ONE, OTHER, SHORT, mark, value};
-use crate::conformance::ALL;
 use cache_core::Pattern;
 use cache_core::{LeaseOutcome, LeaseRequest};
 
@@ -54,7 +53,7 @@ impl Leasing<'_> {
         assert_eq!(self.suite.get(&key).await, Some(Bytes::from_static(MARKED)));
         self.refuses(&key, ONE, "the second time").await;
         assert!(!self.holds(&key, ONE).await, "a late commit ends the lease");
-        let seen = LeaseRequest { seen: Some(mark(MARKED)), ..brief(&key, ONE) };
+        let seen = brief(&key, ONE).seen(mark(MARKED));
         assert_eq!(self.ask(seen).await, LEAD, "the value that was seen");
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         let hit = value(Bytes::from_static(MARKED));
@@ -87,13 +86,9 @@ impl Leasing<'_> {
         self.takes_over(&key, OTHER, 1).await;
         let request = brief(&key, OTHER);
         let once = LeaseOutcome::Lead { takeovers: 1 };
+        assert_eq!(self.ask(request.steal(true)).await, once, "a holder may steal its own lease");
         assert_eq!(
-            self.ask(LeaseRequest { steal: true, ..request }).await,
-            once,
-            "a holder may steal its own lease"
-        );
-        assert_eq!(
-            self.ask(LeaseRequest { generation: 9, ..request }).await,
+            self.ask(request.generation(9)).await,
             once,
             "a holder may ask with a newer generation"
         );
@@ -101,7 +96,7 @@ impl Leasing<'_> {
         assert!(self.leases.renew(&key, OTHER, SHORT).await.expect("renew"));
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         assert_eq!(
-            self.ask(LeaseRequest { generation: 9, ..request }).await,
+            self.ask(request.generation(9)).await,
             once,
             "a holder may ask again after its lease expired"
         );
@@ -129,18 +124,18 @@ impl Leasing<'_> {
         assert_eq!(self.remove(&[remove], None).await, 0);
         assert_eq!(self.revoke(&Pattern::new(revoke)).await, 1);
         let seen = Some(mark(MARKED));
-        let ask = |key| LeaseRequest { seen, ..brief(key, OTHER) };
+        let ask = |key| brief(key, OTHER).seen(seen);
         for key in [commit, abort, set, remove, revoke] {
             assert_eq!(self.ask(ask(key)).await, LEAD, "a new lease has no takeovers: {key}");
         }
         let [late_steal, late_generation] = &late;
         // Whether or not the lease has expired: that is not why it was taken.
         for key in [steal, late_steal] {
-            let ask = LeaseRequest { steal: true, ..brief(key, THIRD) };
+            let ask = brief(key, THIRD).steal(true);
             assert_eq!(self.ask(ask).await, LEAD, "a stolen lease has no takeovers: {key}");
         }
         for key in [generation, late_generation] {
-            let ask = LeaseRequest { generation: 1, ..brief(key, THIRD) };
+            let ask = brief(key, THIRD).generation(1);
             assert_eq!(
                 self.ask(ask).await,
                 LEAD,
@@ -150,15 +145,13 @@ impl Leasing<'_> {
         tokio::time::sleep(LONGER_THAN_SHORT).await;
         for key in taken.iter().chain(&late) {
             let once = LeaseOutcome::Lead { takeovers: 1 };
-            assert_eq!(
-                self.ask(LeaseRequest { token: ONE, ..ask(key) }).await,
-                once,
-                "a lease that is taken over again: {key}"
-            );
+            let mut first = ask(key);
+            first.token = ONE;
+            assert_eq!(self.ask(first).await, once, "a lease that is taken over again: {key}");
         }
     }
 }
 
 fn brief(key: &str, token: u64) -> LeaseRequest<'_> {
-    LeaseRequest { key, token, ttl: SHORT, seen: None, generation: 0, steal: false, most: ALL }
+    LeaseRequest::new(key, token, SHORT)
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{ALL, Suite};
+use super::Suite;
 use cache_core::Pattern;
 use cache_core::{LeaseOutcome, LeaseRequest, Leases, Message, SetEntry, StoredValue, VERSION_LEN};
 
@@ -31,7 +31,7 @@ const LEAD: LeaseOutcome = LeaseOutcome::Lead { takeovers: 0 };
 const MARKED: &[u8] = b"value\0with\xff\0\r\n%*[]\\\x80\xfe\0";
 
 fn value(value: Bytes) -> LeaseOutcome {
-    LeaseOutcome::Value(StoredValue { value, left: None })
+    LeaseOutcome::Value(StoredValue::new(value, None))
 }
 
 fn mark(value: &[u8]) -> [u8; VERSION_LEN] {
@@ -67,16 +67,7 @@ impl Leasing<'_> {
     }
 
     async fn acquire(&self, key: &str, token: u64) -> LeaseOutcome {
-        self.ask(LeaseRequest {
-            key,
-            token,
-            ttl: LONG,
-            seen: None,
-            generation: 0,
-            steal: false,
-            most: ALL,
-        })
-        .await
+        self.ask(LeaseRequest::new(key, token, LONG)).await
     }
 
     async fn lead(&self, key: &str, token: u64) {
@@ -98,12 +89,12 @@ impl Leasing<'_> {
     }
 
     async fn commit(&self, key: &str, token: u64, value: &'static [u8]) -> bool {
-        let write = SetEntry { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
+        let write = SetEntry::new(key, Bytes::from_static(value));
         self.leases.commit(token, &write, None).await.expect("commit")
     }
 
     async fn put(&self, key: &str, value: &'static [u8]) {
-        let write = SetEntry { key: key.to_owned(), value: Bytes::from_static(value), ttl: None };
+        let write = SetEntry::new(key, Bytes::from_static(value));
         self.suite.backend.set(&[write], None).await.expect("set");
     }
 
