@@ -7,7 +7,7 @@ pub use cache_core::{
     Access, Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
     Capacity, Clock, Codec, Compression, Error, EventGuard, Eviction, Expiry, Function,
     FunctionEntries, Invalidation, Key, KeyBuilder, KeyParts, LocalCache, Memory, ModelCache,
-    OnError, Pattern, Policies, Policy, PolicyError, RemoteValue, ScheduleGuard, SharedError,
+    OnError, Pattern, Policies, Policy, PolicyError, PolicySettings, RemoteValue, ScheduleGuard, SharedError,
     Source, Stampede, TenantScope, Tiers, TimedOut, Timestamp, Transaction, TransactionScope,
     UpdateMode, Warmup, block_on, caches, clear_all, commit, default_cache, disable, enable,
     function, is_enabled, transaction, warm, with_tenant, with_tenant_sync, without_cache,

@@ -56,7 +56,7 @@ pub use crate::backend::{
 };
 pub use crate::base::{
     Access, BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry,
-    IntoTtl, OnError, Pattern, Policy, PolicyError, SharedError, Source, Stampede, Tiers, TimedOut,
+    IntoTtl, OnError, Pattern, Policy, PolicyError, PolicySettings, SharedError, Source, Stampede, Tiers, TimedOut,
     Timestamp, block_on,
 };
 pub use crate::call::{

@@ -135,7 +135,7 @@ impl Function {
     /// The cache is not installed, or not known.
     pub fn is_enabled(&self) -> Result<bool, Error> {
         let (cache, name) = (self.entries.resolve()?, self.name());
-        Ok(!cache.policies().disables(name))
+        Ok(!cache.policies().is_disabled(name))
     }
 }
 
@@ -231,7 +231,7 @@ impl FunctionEntries {
     /// The same entries as for [`evict`](Self::evict).
     ///
     /// ```ignore
-    /// let report = function(list_users).refresh()?.concurrency(4).run().await?;
+    /// let report = function(list_users).refresh()?.concurrency(4).await?;
     /// ```
     ///
     /// # Errors

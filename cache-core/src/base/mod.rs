@@ -3,7 +3,7 @@
 //! | file | content |
 //! | --- | --- |
 //! | `clock` | time, and waiting without a runtime |
-//! | `duration`, `expiry`, `pattern`, `policy` | texts and options of users |
+//! | `duration`, `expiry`, `pattern`, `policy`, `settings` | texts and options of users |
 //! | `selection` | what an eviction covers |
 //! | `error` | errors |
 //! | `warn_once` | one log message per mistake of a user |
@@ -26,6 +26,7 @@ mod pattern;
 mod policy;
 mod prehashed;
 mod selection;
+mod settings;
 mod spare;
 pub(crate) mod spawn;
 mod sync;
@@ -49,6 +50,7 @@ pub use policy::{Access, OnError, Policy, PolicyError, Stampede, Tiers};
 pub(crate) use policy::{PLAIN, PolicyRef, Ttl, Usage};
 pub(crate) use prehashed::{Prehashed, PrehashedMap};
 pub(crate) use selection::Selection;
+pub use settings::PolicySettings;
 pub(crate) use spare::{Spares, keep, spare};
 pub(crate) use spawn::{boxed, spawn_boxed};
 pub(crate) use sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};

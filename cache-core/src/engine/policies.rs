@@ -119,6 +119,44 @@ impl Policies {
         self
     }
 
+    /// Returns the default for everything, if there is one.
+    pub fn default_policy(&self) -> Option<&Policy> {
+        self.all.as_ref()
+    }
+
+    /// Returns the policies of models, by their names.
+    pub fn models(&self) -> impl Iterator<Item = (&str, &Policy)> {
+        self.models.iter().map(|(model, policy)| (&**model, policy))
+    }
+
+    /// Returns the policies of functions, by their paths, in order: later ones have precedence.
+    ///
+    /// ```
+    /// # use cache_core as larder;
+    /// use larder::{Pattern, Policies, Policy};
+    /// use std::time::Duration;
+    ///
+    /// let minute = Policy::new().ttl(Duration::from_secs(60));
+    /// let policies = Policies::new().function("shop::*", minute).disable("shop::report::*");
+    /// assert!(policies.functions().eq([(&Pattern::new("shop::*"), &minute)]));
+    /// assert!(policies.is_disabled("shop::report::sales") && !policies.is_disabled("shop::search"));
+    /// ```
+    pub fn functions(&self) -> impl Iterator<Item = (&Pattern, &Policy)> {
+        self.functions.iter().filter_map(|(path, rule)| match rule {
+            FunctionRule::Policy(policy) => Some((path, &**policy)),
+            FunctionRule::Enabled(_) | FunctionRule::Metrics(_) => None,
+        })
+    }
+
+    /// Returns whether caching is off for the function of this path.
+    pub fn is_disabled(&self, path: &str) -> bool {
+        let enabled = |rule: &FunctionRule| match rule {
+            FunctionRule::Enabled(enabled) => Some(*enabled),
+            FunctionRule::Policy(_) | FunctionRule::Metrics(_) => None,
+        };
+        self.last(path, enabled) == Some(false)
+    }
+
     /// Checks each policy.
     ///
     /// # Errors
@@ -126,10 +164,7 @@ impl Policies {
     /// to the function. So does `refresh_every`, but a policy for functions can change the interval of those that have one (a
     /// policy for one function that has none is reported when that function loads). Also for `tiers` and `access` in a policy that is not a function's.
     pub fn check(&self) -> Result<(), Error> {
-        let functions = self.functions.iter().filter_map(|(_, rule)| match rule {
-            FunctionRule::Policy(policy) => Some(&**policy),
-            FunctionRule::Enabled(_) | FunctionRule::Metrics(_) => None,
-        });
+        let functions = self.functions().map(|(_, policy)| policy);
         let defaults = || self.all.iter().chain(self.models.iter().map(|(_, policy)| policy));
         if defaults().any(|policy| policy.refresh_every.is_some()) {
             let message = "`refresh_every` is no default, because its loads need copies of the arguments: give it in the attributes, and \
@@ -180,15 +215,6 @@ impl Policies {
         }
     }
 
-    /// Whether caching is off for the function of this path.
-    pub(crate) fn disables(&self, path: &str) -> bool {
-        let enabled = |rule: &FunctionRule| match rule {
-            FunctionRule::Enabled(enabled) => Some(*enabled),
-            FunctionRule::Policy(_) | FunctionRule::Metrics(_) => None,
-        };
-        self.last(path, enabled) == Some(false)
-    }
-
     /// Whether the calls of the function of this path are shown, if a rule says so.
     fn shows(&self, path: &str) -> Option<bool> {
         self.last(path, |rule| match rule {
@@ -205,17 +231,13 @@ impl Policies {
 
     /// Whether a policy decides which tiers a function uses, and how.
     fn selects_any(&self) -> bool {
-        self.functions
-            .iter()
-            .any(|(_, rule)| matches!(rule, FunctionRule::Policy(policy) if policy.is_selective()))
+        self.functions().any(|(_, policy)| policy.is_selective())
     }
 
     /// Whether a policy for exactly this function has an interval.
     fn schedules(&self, path: &str) -> bool {
-        self.functions.iter().any(|(pattern, rule)| {
-            matches!(rule, FunctionRule::Policy(policy) if policy.refresh_every.is_some())
-                && pattern.literals() == [path]
-        })
+        self.functions()
+            .any(|(pattern, policy)| policy.refresh_every.is_some() && pattern.literals() == [path])
     }
 
     fn disables_any(&self) -> bool {
@@ -333,7 +355,7 @@ impl Engine {
     pub(super) fn disables(&self, request: &Request) -> bool {
         let in_use = self.policies.load();
         let (Some(in_use), Some(site)) = (&*in_use, request.site) else { return false };
-        in_use.disables && in_use.policies.disables(site.path())
+        in_use.disables && in_use.policies.is_disabled(site.path())
     }
 
     /// Whether any function is switched off.
