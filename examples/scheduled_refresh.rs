@@ -55,14 +55,13 @@ async fn main() -> Result<(), larder::Error> {
         .refresh_tag("rates")
         .concurrency(4)
         .on_progress(|progress| println!("loaded {} of {:?}", progress.done, progress.total))
-        .run()
         .await?;
     println!("{} loads in {:?}", report.loaded, report.elapsed);
     assert_eq!(rate("USD").traced().await.source, Source::Memory);
     assert_eq!(rate("USD").await, 133);
 
     // The same for all entries of a function.
-    let report = function(rate).refresh()?.run().await?;
+    let report = function(rate).refresh()?.await?;
     assert_eq!(report.failures, 0);
 
     // No one reads any more, so the bank is left alone: one more refresh for the last reads, then none.

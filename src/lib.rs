@@ -1,16 +1,12 @@
 // Its code needs the features.
 #![cfg_attr(any(not(doctest), feature = "redis"), doc = include_str!("../README.md"))]
 
-#[cfg(feature = "encryption")]
-pub use cache_core::EncryptionKeys;
 pub use cache_core::{
     Access, Batch, BlockingCache, Builder, Cache, CacheEntry, CacheValue, Cached, CachedCell, Call,
-    Capacity, Clock, Codec, Compression, Error, EventGuard, Eviction, Expiry, Function,
-    FunctionEntries, Invalidation, Key, KeyBuilder, KeyParts, LocalCache, Memory, ModelCache,
-    OnError, Pattern, Policies, Policy, PolicyError, PolicySettings, RemoteValue, ScheduleGuard, SharedError,
-    Source, Stampede, TenantScope, Tiers, TimedOut, Timestamp, Transaction, TransactionScope,
-    UpdateMode, Warmup, block_on, caches, clear_all, commit, default_cache, disable, enable,
-    function, is_enabled, transaction, warm, with_tenant, with_tenant_sync, without_cache,
+    Capacity, Error, Eviction, Expiry, Function, Invalidation, Key, LocalCache, Memory, ModelCache,
+    OnError, Pattern, Policies, Policy, RemoteValue, SharedError, Source, Stampede, Tiers,
+    TimedOut, Transaction, UpdateMode, block_on, caches, clear_all, commit, default_cache, disable,
+    enable, function, is_enabled, transaction, warm, with_tenant, with_tenant_sync, without_cache,
     without_cache_sync, without_tenant, without_tenant_sync,
 };
 pub use cache_macros::{
@@ -29,22 +25,27 @@ pub mod backend {
     };
 }
 
-/// The format of one function's values in the remote tier (`codec = json`, `codec = MyFormat`): larder's own formats as types,
-/// and the trait [`ValueCodec`](codec::ValueCodec) for a format of yours. See [the guide](guide::tiers).
+/// The form of values in the remote tier: the [`Codec`](codec::Codec), [`Compression`](codec::Compression) and encryption of
+/// a cache; and the format of one function's values (`codec = json`, `codec = MyFormat`): larder's own formats as types, and
+/// the trait [`ValueCodec`](codec::ValueCodec) for a format of yours. See [the guide](guide::tiers).
 pub mod codec {
+    #[cfg(feature = "encryption")]
+    pub use cache_core::EncryptionKeys;
     #[cfg(feature = "json")]
     pub use cache_core::Json;
-    pub use cache_core::{CodecError, MessagePack, Optional, Postcard, ValueCodec};
+    pub use cache_core::{
+        Codec, CodecError, Compression, MessagePack, Optional, Postcard, ValueCodec,
+    };
 }
 
-/// The futures that calls and caches return, what they report, and the traits of their arguments.
+/// The futures and handles that calls and caches return, what they report, and the traits of their arguments.
 pub mod future {
     pub use cache_core::{
         AllTiers, BatchInner, BlockingEntry, CachedFunction, CallExpiry, CallInner, ChoosesTiers,
-        Evict, EvictEach, EvictTarget, EvictionProgress, Fits, InFormat, Inspect, IntoCache,
-        IntoTtl, KeyStream, Load, LoadEach, MemoryOnly, Pairs, PatternEviction, Peek, PeekEach,
-        Put, PutEach, Reload, Traced, TracedBatch, TracedEntry, Warm, WarmInner, WarmProgress,
-        WarmReport,
+        EventGuard, Evict, EvictEach, EvictTarget, EvictionProgress, Fits, FunctionEntries,
+        InFormat, Inspect, IntoCache, IntoTtl, KeyStream, Load, LoadEach, MemoryOnly, Pairs,
+        PatternEviction, Peek, PeekEach, Put, PutEach, Reload, ScheduleGuard, Traced, TracedBatch,
+        TracedEntry, Warm, WarmInner, WarmProgress, WarmReport, Warmup,
     };
 }
 
@@ -57,6 +58,22 @@ pub mod health {
     };
 }
 
+/// Keys that are not a text: the builder and the parts of a [`Key`], and the trait of everything that is accepted as a key.
+/// See [the guide](guide::keys).
+pub mod key {
+    pub use cache_core::{IntoKey, KeyBuilder, KeyParts};
+}
+
+/// What a [`Policy`] says, and the error of a wrong one.
+pub mod policy {
+    pub use cache_core::{PolicyError, PolicySettings};
+}
+
+/// The scopes that a task takes along: [`with_tenant`] and [`transaction`] begin them, and these carry them into other tasks.
+pub mod scope {
+    pub use cache_core::{TenantScope, TransactionScope};
+}
+
 /// What a cache counts and reports: [`Cache::stats`], [`Cache::info`], [`Cache::inspect`], and a listener for events. See
 /// [the guide](guide::monitoring).
 pub mod stats {
@@ -64,6 +81,11 @@ pub mod stats {
         CacheEvent, CacheListener, EncodingInfo, EntryInfo, EntryState, FunctionStats, Info,
         Inspection, KeyCount, LatencyStats, MemoryInfo, RemoteInfo, RemovalCause, Stats, TierStats,
     };
+}
+
+/// The clock of a cache, which a test can control, and its points in time.
+pub mod time {
+    pub use cache_core::{Clock, Timestamp};
 }
 
 macro_rules! pages {

@@ -25,6 +25,8 @@ mod metrics;
 mod names_shown;
 #[path = "support/origin.rs"]
 mod origin;
+#[path = "observe/paths.rs"]
+mod paths;
 #[path = "observe/shared_keys.rs"]
 mod shared_keys;
 #[path = "observe/snapshots.rs"]

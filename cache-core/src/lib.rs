@@ -41,6 +41,15 @@ mod remote;
 mod stats;
 mod tags;
 
+/// The modules of the crate `larder`: examples in this crate's documentation use its paths.
+#[doc(hidden)]
+pub mod facade {
+    pub use crate::{
+        self as backend, self as codec, self as future, self as health, self as key, self as scope,
+        self as stats, self as time, *,
+    };
+}
+
 pub use crate::api::{
     Alert, AlertState, AllTiers, BlockingCache, BlockingEntry, CacheEntry, ChoosesTiers,
     EventGuard, Fits, Function, FunctionEntries, FunctionStats, InFormat, Info, Invalidation,
@@ -56,8 +65,8 @@ pub use crate::backend::{
 };
 pub use crate::base::{
     Access, BackendError, BackendErrorKind, BoxFuture, CacheValue, Cached, Clock, Error, Expiry,
-    IntoTtl, OnError, Pattern, Policy, PolicyError, PolicySettings, SharedError, Source, Stampede, Tiers, TimedOut,
-    Timestamp, block_on,
+    IntoTtl, OnError, Pattern, Policy, PolicyError, PolicySettings, SharedError, Source, Stampede,
+    Tiers, TimedOut, Timestamp, block_on,
 };
 pub use crate::call::{
     Batch, BatchInner, CachedFunction, Call, CallExpiry, CallInner, Evict, EvictEach, EvictTarget,

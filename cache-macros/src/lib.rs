@@ -72,7 +72,7 @@ use proc_macro::TokenStream;
 ///
 /// | option | default | meaning |
 /// | --- | --- | --- |
-/// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire; `"default"`: the cache's, for `stale` and its like, which need a `ttl`. Also an expression over the arguments, evaluated when the function is called: `ttl = self.settings.ttl`, of any type that is `larder::IntoTtl` |
+/// | `ttl = "5m"` | the cache's `default_ttl`, else `"never"` | how long an entry is fresh; `"never"`: it does not expire; `"default"`: the cache's, for `stale` and its like, which need a `ttl`. Also an expression over the arguments, evaluated when the function is called: `ttl = self.settings.ttl`, of any type that is `larder::future::IntoTtl` |
 /// | `ttl_with = \|token\| token.expires_in` | `ttl` | how long this value is fresh, as the value says: see [below](#times-and-conditions-of-a-value) |
 /// | `tti = "1m"` | none | time to idle: an entry is fresh for this time after its last read, and no longer than `ttl` |
 /// | `memory_ttl = "10s"` ʳ | `Memory::ttl` of the cache, else `ttl` | for how long the memory tier serves an entry before it asks the remote tier again: a bound on how old a value may be if something else writes to the store. While the remote tier is unreachable, memory serves the entry up to its `ttl`. In a cache without a remote tier: the upper bound of `ttl` |
@@ -221,7 +221,7 @@ use proc_macro::TokenStream;
 /// # }
 /// ```
 ///
-/// `ttl_with` returns a `Duration`, a text, a `larder::Expiry`, or an `Option` of these (`larder::IntoTtl`). Zero: the value is not
+/// `ttl_with` returns a `Duration`, a text, a `larder::Expiry`, or an `Option` of these (`larder::future::IntoTtl`). Zero: the value is not
 /// stored. `None`: it has the `ttl` of the function, or of the cache. `none_ttl` has precedence for `None`, and
 /// `Call::ttl` for everything.
 ///
@@ -483,7 +483,7 @@ use proc_macro::TokenStream;
 /// A body may call its own function, or functions that call it in turn. If such a call requests a
 /// key whose load it is a part of, or whose load waits in another task for the load that it is a
 /// part of, it runs its body without the cache, and larder logs a warning once. A task that the
-/// body spawns belongs to the load if it runs in a `larder::TransactionScope` taken in the body;
+/// body spawns belongs to the load if it runs in a `larder::scope::TransactionScope` taken in the body;
 /// otherwise it waits for the load, at most for the `lease`.
 ///
 /// The caller gets the value when it is in memory, and does not wait for the write to the remote

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Cache, Codec, Error, RemoteValue, Source, cached};
+use larder::{Cache, Error, RemoteValue, Source, cached, codec::Codec};
 use serde::{Deserialize, Serialize};
 
 use crate::stored::{Store, is_foreign};

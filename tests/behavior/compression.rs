@@ -1,7 +1,10 @@
 //! Values are compressed if that saves space. A cache never allocates more memory than its limit, whatever length a
 //! header claims.
 
-use larder::{Cache, Codec, Compression};
+use larder::{
+    Cache,
+    codec::{Codec, Compression},
+};
 
 use crate::stored::{Store, is_foreign};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larder::config::{Config, Format, ReloadReport};
 use larder::redis::Redis;
-use larder::{Cache, Capacity, Clock, Error, Eviction, Memory, backend::MemoryBackend};
+use larder::{Cache, Capacity, Error, Eviction, Memory, backend::MemoryBackend, time::Clock};
 
 fn toml(text: &str) -> Config {
     Config::layers().text(Format::Toml, "larder.toml", text).load().unwrap()

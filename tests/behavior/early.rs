@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, Source, cached};
+use larder::{Cache, Policy, Source, cached, time::Clock};
 
 use crate::origin::{Origin, landed, soon, turns};
 

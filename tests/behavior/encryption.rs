@@ -1,7 +1,10 @@
 //! Encrypted values cannot be read, changed or moved; keys can be rotated without a cold cache.
 
 use larder::{
-    Cache, Codec, Compression, EncryptionKeys, Policy, Source, backend::MemoryBackend, cached,
+    Cache, Policy, Source,
+    backend::MemoryBackend,
+    cached,
+    codec::{Codec, Compression, EncryptionKeys},
 };
 use serde::{Deserialize, Serialize};
 

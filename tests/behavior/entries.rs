@@ -1,5 +1,6 @@
 //! One key by hand, with directions: the same in memory, in Redis, and in both.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use larder::redis::Redis;
 use larder::testing::isolated;
 use larder::{
-    Cache, Clock, Error, Expiry, Policy, SharedError, Source, backend::MemoryBackend, cached,
+    Cache, Error, Expiry, Policy, SharedError, Source, backend::MemoryBackend, cached, time::Clock,
 };
 
 use crate::support::{Server, eventually};
@@ -41,6 +42,11 @@ async fn directions_apply_in_every_tiering() {
         let left = cache.ttl("k").await.unwrap().and_then(Expiry::left).unwrap();
         assert!(left <= 60 * SECOND && left > 50 * SECOND, "{name}: {left:?}");
         assert_eq!(entry().peek::<u64>().await.unwrap(), Some(7));
+
+        // What the entry has otherwise.
+        let other = entry().ttl("never").policy(Policy::new().ttl(60 * SECOND)).ttl("default");
+        other.insert(7_u64).await.unwrap();
+        assert!(cache.ttl("k").await.unwrap() <= Some(Expiry::In(60 * SECOND)), "{name}");
 
         // A direction for the value that is stored, not for the one that is there.
         assert_eq!(entry().ttl("never").or_load(seven).await.unwrap(), 7);
@@ -421,6 +427,14 @@ fn a_program_without_a_runtime_uses_every_tiering() {
         assert!(cache.entry("k").tag("t").insert_if_absent(1_u64).unwrap(), "{name}");
         cache.evict_tag("t").unwrap();
         assert_eq!(cache.get::<u64>("k").unwrap(), None, "{name}");
+        cache.insert_many([("m:1", 1_u64), ("m:2", 2)]).unwrap();
+        assert_eq!(cache.get_many::<u64>(["m:2", "m:3"]).unwrap(), [Some(2), None], "{name}");
+        let loaded = cache.get_or_load_many(["m:1", "m:3"], |missing| {
+            assert_eq!(missing, ["m:3"], "{name}");
+            Ok::<_, Error>(HashMap::from([("m:3".to_owned(), 3_u64)]))
+        });
+        assert_eq!(loaded.unwrap().values().sum::<u64>(), 4, "{name}");
+        assert_eq!(cache.remove_many(["m:1", "m:3", "m:4"]).unwrap(), 2, "{name}");
         cache.insert("a:1", 1_u64).unwrap();
         assert_eq!(cache.evict_pattern("a:*").unwrap(), 1, "{name}");
         assert!(!cache.remove("a:1").unwrap(), "{name}");
@@ -451,6 +465,31 @@ fn threads_share_one_blocking_load() {
     let threads: Vec<_> = threads.collect();
     let values: Vec<u64> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     assert_eq!(values, [0; 8]);
+}
+
+/// Loads of many keys wait for each other, too, and run on their own threads.
+#[test]
+fn threads_share_blocking_loads_of_many_keys() {
+    let cache = Cache::builder().build().unwrap().blocking();
+    let threads = (0..8).map(|_| {
+        let cache = cache.clone();
+        std::thread::spawn(move || {
+            let thread = std::thread::current().id();
+            let loads = std::cell::Cell::new(0);
+            let values = cache.get_or_load_many(["a", "b"], |missing| {
+                assert_eq!(std::thread::current().id(), thread);
+                loads.set(loads.get() + missing.len());
+                // Long enough for the others to come.
+                std::thread::sleep(Duration::from_millis(50));
+                Ok::<_, Error>(missing.into_iter().map(|key| (key, 1_u64)).collect())
+            });
+            (values.unwrap().len(), loads.get())
+        })
+    });
+    let threads: Vec<_> = threads.collect();
+    let all = threads.into_iter().map(|thread| thread.join().unwrap());
+    let (values, loads) = all.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    assert_eq!((values, loads), (16, 2));
 }
 
 /// The load sees the runtime of its caller, and not larder's own.

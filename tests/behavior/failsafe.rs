@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Source, backend::MemoryBackend, cached, time::Clock};
 
 use crate::gated::Gated;
 use crate::origin::{Origin, pass, soon, turns};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Policy, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Error, Policy, Source, backend::MemoryBackend, cached, time::Clock};
 
 use crate::gated::Gated;
 use crate::origin::{Origin, landed, soon, turns};

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use larder::{
-    Cache, Clock,
+    Cache,
     backend::{Backend, BackendErrorKind, BackendState, NodeLink, NodeRole, NodeState},
     health::{BreakerState, Health, RemoteHealth, Status},
+    time::Clock,
 };
 use tracing::field::{Field, Visit};
 use tracing::span;

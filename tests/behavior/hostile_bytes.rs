@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use larder::testing::bytes::{Forged, encode, forge, read, resum};
-use larder::{Builder, Cache, Codec, Compression, EncryptionKeys, RemoteValue};
+use larder::{
+    Builder, Cache, RemoteValue,
+    codec::{Codec, Compression, EncryptionKeys},
+};
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 

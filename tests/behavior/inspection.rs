@@ -7,8 +7,11 @@ use larder::redis::Redis;
 use larder::stats::{EntryInfo, EntryState, Inspection};
 use larder::testing::Faulty;
 use larder::{
-    Cache, Clock, Codec, Compression, EncryptionKeys, Error, Eviction, Expiry, Memory, Policy,
-    backend::MemoryBackend, cached,
+    Cache, Error, Eviction, Expiry, Memory, Policy,
+    backend::MemoryBackend,
+    cached,
+    codec::{Codec, Compression, EncryptionKeys},
+    time::Clock,
 };
 
 use crate::origin::Origin;

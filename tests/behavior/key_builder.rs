@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use larder::redis::Redis;
-use larder::{Cache, Error, Key, KeyBuilder, cached};
+use larder::{Cache, Error, Key, cached, key::KeyBuilder};
 use serde::Serialize;
 
 use crate::support::Server;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use larder::redis::Redis;
-use larder::{Cache, Key, KeyBuilder, cached};
+use larder::{Cache, Key, cached, key::KeyBuilder};
 use proptest::prelude::*;
 use serde::Serialize;
 

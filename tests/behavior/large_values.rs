@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Source, backend::MemoryBackend, cached, time::Clock};
 use serde::{Deserialize, Serialize};
 
 /// Counts its clones. The counter comes back from the store as a new one, so it is in a static.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Cache, Clock, Error, Expiry, Policy, backend::MemoryBackend, transaction};
+use larder::{Cache, Error, Expiry, Policy, backend::MemoryBackend, time::Clock, transaction};
 
 use crate::gated::At::Before;
 use crate::gated::Gated;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use larder::{Builder, Cache, Clock, Error, Eviction, Memory, Policy, cached};
+use larder::{Builder, Cache, Error, Eviction, Memory, Policy, cached, time::Clock};
 use serde::{Deserialize, Serialize};
 
 const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Lru, Eviction::Lfu, Eviction::Ttl];

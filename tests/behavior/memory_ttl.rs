@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder::backend::MemoryBackend;
 use larder::stats::EntryState;
 use larder::testing::Faulty;
-use larder::{Cache, Clock, Expiry, Memory, Policy, Source, cached};
+use larder::{Cache, Expiry, Memory, Policy, Source, cached, time::Clock};
 
 use crate::support::Server;
 

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Error, Memory,
+    Cache, Error, Memory,
     health::{Alert, AlertState, Monitor, MonitorGuard, Status},
+    time::Clock,
 };
 
 use crate::support::eventually;

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larder::redis::Redis;
-use larder::{Cache, Clock, cache_evict, cache_put, cached, health::Status, stats::CacheEvent};
+use larder::{
+    Cache, cache_evict, cache_put, cached, health::Status, stats::CacheEvent, time::Clock,
+};
 use tracing::field::{Field, Visit};
 use tracing::{Level, span};
 

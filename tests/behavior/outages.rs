@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock,
+    Cache,
     backend::BackendErrorKind,
     health::{OutagePart, Status},
+    time::Clock,
 };
 
 use crate::telling::Telling;

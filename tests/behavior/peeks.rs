@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::stats::EntryState;
-use larder::{Cache, Clock, Eviction, Memory, Policy, backend::MemoryBackend, cached};
+use larder::{Cache, Eviction, Memory, Policy, backend::MemoryBackend, cached, time::Clock};
 
 use crate::gated::Gated;
 use crate::origin::turns;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Expiry, Policies, Policy, Source, cached, cached_impl, call};
+use larder::{Cache, Expiry, Policies, Policy, Source, cached, cached_impl, call, time::Clock};
 
 use crate::support::Server;
 use crate::three_tierings::{in_both, in_memory, in_redis};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::backend::MemoryBackend;
-use larder::{Cache, Clock, Error, Policies, Policy, Source, TenantScope, cached};
+use larder::{Cache, Error, Policies, Policy, Source, cached, scope::TenantScope, time::Clock};
 
 use crate::origin::{Origin, landed, soon, turns};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Source, cached, function};
+use larder::{Cache, Error, Source, cached, function, time::Clock};
 
 use crate::origin::{Origin, landed, turns};
 use crate::refresh_every::three;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Invalidation, Policy};
+use larder::{Cache, Error, Invalidation, Policy, time::Clock};
 
 use crate::support::eventually;
 
@@ -96,7 +96,7 @@ async fn a_transaction_does_not_defer_it() {
     let clock = Clock::manual();
     let cache = cache(&clock);
     fill(&cache).await;
-    let begun: Result<larder::ScheduleGuard, ()> = larder::transaction(async {
+    let begun: Result<larder::future::ScheduleGuard, ()> = larder::transaction(async {
         let schedule = cache.every(MINUTE, list()).unwrap();
         settle().await;
         clock.advance(MINUTE);

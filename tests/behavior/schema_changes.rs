@@ -1,7 +1,7 @@
 //! An entry from before a release that changed its type is a counted miss after it, whatever the change and the codec
 //! are.
 
-use larder::{Cache, Codec, RemoteValue};
+use larder::{Cache, RemoteValue, codec::Codec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::stored::{Store, is_foreign};

@@ -5,7 +5,7 @@ use std::any::type_name;
 use std::collections::HashMap;
 use std::fmt::Debug;
 
-use larder::{Cache, Codec, RemoteValue};
+use larder::{Cache, RemoteValue, codec::Codec};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 

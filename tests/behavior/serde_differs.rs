@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use larder::testing::assert_round_trip;
 use larder::testing::bytes::{Forged, encode, forge, read};
-use larder::{Codec, Error, RemoteValue};
+use larder::{Error, RemoteValue, codec::Codec};
 use serde::{Deserialize, Serialize};
 
 use crate::stored::Store;

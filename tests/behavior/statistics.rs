@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, cached};
+use larder::{Cache, Policy, cached, time::Clock};
 
 use crate::origin::{Origin, turns};
 

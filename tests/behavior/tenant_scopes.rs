@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use larder::backend::{Backend, MemoryBackend};
 use larder::{
-    Cache, Error, Invalidation, Source, TenantScope, cache_evict, cache_put, cached, entries,
-    function, with_tenant, with_tenant_sync, without_tenant, without_tenant_sync,
+    Cache, Error, Invalidation, Source, cache_evict, cache_put, cached, entries, function,
+    scope::TenantScope, with_tenant, with_tenant_sync, without_tenant, without_tenant_sync,
 };
 
 use super::three_tierings::{in_both, in_memory, in_redis};
@@ -290,7 +290,7 @@ async fn refreshes_in_the_background_keep_the_tenant() {
     static LOADS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
     let store = Arc::new(MemoryBackend::new());
     for (remote, loads) in [false, true].into_iter().zip(&LOADS) {
-        let clock = larder::Clock::manual();
+        let clock = larder::time::Clock::manual();
         let builder = Cache::builder().clock(clock.clone());
         let store: Arc<dyn Backend> = Arc::clone(&store) as _;
         let cache = if remote { builder.remote(store) } else { builder }.build().unwrap();

@@ -370,7 +370,7 @@ async fn rules_and_lists_of_a_tenant_evict_its_own() {
 
 #[tokio::test]
 async fn a_schedule_of_a_tenant_evicts_its_own_and_keeps_no_cache_alive() {
-    let clock = larder::Clock::manual();
+    let clock = larder::time::Clock::manual();
     let store: Arc<dyn Backend> = Arc::new(MemoryBackend::with_clock(clock.clone()));
     let cache = Cache::builder().clock(clock.clone()).remote(Arc::clone(&store)).build().unwrap();
     let [one, two] = ["one", "two"].map(|name| cache.tenant(name).unwrap());

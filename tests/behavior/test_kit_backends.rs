@@ -7,12 +7,13 @@ use larder::testing::{
     Recorded, Recording, conformance,
 };
 use larder::{
-    Cache, Clock, Error, Policy,
+    Cache, Error, Policy,
     backend::{
         Backend, BackendErrorKind, Bytes, LeaseCommit, LeaseOutcome, LeaseRequest, MemoryBackend,
         SetEntry,
     },
     cached,
+    time::Clock,
 };
 
 use crate::origin::{pass, soon, turns};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use larder::testing::Kit;
 use larder::{
-    Cache, CachedCell, Error, Invalidation, Source, TimedOut, TransactionScope, cache_evict,
-    cache_put, cached, cached_property, default_cache, transaction, warm,
+    Cache, CachedCell, Error, Invalidation, Source, TimedOut, cache_evict, cache_put, cached,
+    cached_property, default_cache, scope::TransactionScope, transaction, warm,
 };
 
 use crate::origin::{Origin, landed, pass, soon};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Cached, Clock, Source, TimedOut, cached};
+use larder::{Cache, Cached, Source, TimedOut, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::Before;

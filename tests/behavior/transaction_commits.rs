@@ -2,7 +2,7 @@
 
 use larder::redis::Redis;
 use larder::{
-    Cache, Error, Source, Transaction, TransactionScope, backend::MemoryBackend, transaction,
+    Cache, Error, Source, Transaction, backend::MemoryBackend, scope::TransactionScope, transaction,
 };
 
 use crate::support::{Server, eventually};

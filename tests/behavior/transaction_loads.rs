@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Error, Policy, Source, Transaction, TransactionScope, backend::MemoryBackend,
-    cached, transaction,
+    Cache, Error, Policy, Source, Transaction, backend::MemoryBackend, cached,
+    scope::TransactionScope, time::Clock, transaction,
 };
 
 use crate::origin::{Origin, soon, turns};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, TransactionScope, backend::MemoryBackend, cache_evict, cached, transaction};
+use larder::{
+    Cache, backend::MemoryBackend, cache_evict, cached, scope::TransactionScope, transaction,
+};
 
 /// A table with one row, which writers lock. Uncommitted values are odd.
 #[derive(Clone, Default)]

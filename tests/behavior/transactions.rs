@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use larder::redis::Redis;
 use larder::{
-    Cache, Invalidation, Policy, Source, Transaction, TransactionScope, backend::MemoryBackend,
-    cache_evict, cache_put, cached, transaction,
+    Cache, Invalidation, Policy, Source, Transaction, backend::MemoryBackend, cache_evict,
+    cache_put, cached, scope::TransactionScope, transaction,
 };
 
 use crate::support::{Proxy, Server, eventually};

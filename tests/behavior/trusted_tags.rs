@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use larder::testing::{Faults, Faulty, Operation};
-use larder::{Cache, Clock, Error, Policy, backend::MemoryBackend};
+use larder::{Cache, Error, Policy, backend::MemoryBackend, time::Clock};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TAGGED: Policy = Policy::new().tags(&["rows"]);

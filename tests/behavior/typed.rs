@@ -258,7 +258,7 @@ async fn the_life_of_an_id_can_be_changed() {
 
 #[tokio::test]
 async fn a_stale_window_needs_a_load_that_owns_its_inputs() {
-    let clock = larder::Clock::manual();
+    let clock = larder::time::Clock::manual();
     let cache = Cache::builder().clock(clock.clone()).build().unwrap();
     let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
     let users = users(&cache).policy(Policy::new().ttl(second).stale(hour));

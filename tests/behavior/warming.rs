@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Error, Source, Warmup, cached, call, future::WarmProgress, warm};
+use larder::{
+    Cache, Error, Source, cached, call,
+    future::{WarmProgress, Warmup},
+    warm,
+};
 
 /// Counts loads, and the largest number of concurrent ones.
 #[derive(Clone, Default)]
@@ -89,7 +93,7 @@ async fn concurrency_is_bounded() {
 async fn failures_are_reported_and_stop_nothing() {
     let (cache, origin) = (cache(), Origin::default());
     let calls = (0..1_000).map(|id| user(&cache, &origin, id));
-    let report = warm(calls).concurrency(8).run().await.unwrap();
+    let report = warm(calls).concurrency(8).await.unwrap();
     assert_eq!((report.loaded, report.hits, report.failures), (990, 0, 10));
     assert_eq!(origin.most(), 8);
     let mut failed = report.failed;
@@ -259,7 +263,7 @@ async fn a_warming_of_several_functions_can_be_lazy_spawned_and_dropped() {
     let (cache, origin) = (cache(), Origin::default());
     let refused = Warmup::new().add(plain(&cache, &origin, 1)).concurrency(0).run().await;
     assert!(matches!(refused, Err(Error::Config { field: "concurrency", .. })), "{refused:?}");
-    assert_eq!(Warmup::new().run().await.unwrap().loaded, 0);
+    assert_eq!(Warmup::new().await.unwrap().loaded, 0);
     assert_eq!(origin.loads(), 0);
 
     // Without a known end there is no total.

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Source, backend::MemoryBackend, cache_evict, cache_put, cached, cached_property,
-    call,
+    Cache, Source, backend::MemoryBackend, cache_evict, cache_put, cached, cached_property, call,
+    time::Clock,
 };
 
 use crate::{Loads, install};

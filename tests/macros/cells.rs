@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use larder::{Cache, CachedCell, Clock, Error, Source, cache_evict, cached_property, call};
+use larder::{Cache, CachedCell, Error, Source, cache_evict, cached_property, call, time::Clock};
 use tokio::sync::Semaphore;
 
 use crate::gated::Gated;

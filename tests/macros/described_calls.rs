@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use larder::stats::EntryState;
-use larder::{Cache, CachedCell, Clock, Error, Expiry, Key, backend::MemoryBackend, cached, call};
+use larder::{
+    Cache, CachedCell, Error, Expiry, Key, backend::MemoryBackend, cached, call, time::Clock,
+};
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

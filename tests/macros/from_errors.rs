@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Policy, SharedError, cached};
+use larder::{Cache, Error, Policy, SharedError, cached, time::Clock};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Failed {

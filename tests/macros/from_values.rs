@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Expiry, Policy, Source, cache_put, cached, call};
+use larder::{Cache, Expiry, Policy, Source, cache_put, cached, call, time::Clock};
 
 use crate::{Loads, install};
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, OnError, Policy, Source, cached};
+use larder::{Cache, Error, OnError, Policy, Source, cached, time::Clock};
 
 use crate::Loads;
 use crate::gated::{At, Gated};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, cached};
+use larder::{Cache, Policy, cached, time::Clock};
 
 use crate::Loads;
 

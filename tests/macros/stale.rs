@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, cached};
+use larder::{Cache, Source, cached, time::Clock};
 
 use crate::Loads;
 

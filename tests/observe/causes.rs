@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Eviction, Memory, Policy, backend::MemoryBackend, stats::RemovalCause};
+use larder::{
+    Cache, Eviction, Memory, Policy, backend::MemoryBackend, stats::RemovalCause, time::Clock,
+};
 
 const ALL: [Eviction; 4] = [Eviction::Auto, Eviction::Ttl, Eviction::Lru, Eviction::Lfu];
 

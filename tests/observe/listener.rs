@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Eviction, Memory, Policy,
+    Cache, Eviction, Memory, Policy,
     backend::MemoryBackend,
     cached,
     stats::{CacheEvent, CacheListener, RemovalCause},
+    time::Clock,
 };
 
 use crate::gated::Gated;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, backend::MemoryBackend, health::BreakerState};
+use larder::{Cache, Policy, backend::MemoryBackend, health::BreakerState, time::Clock};
 use serde::{Deserialize, Serialize};
 
 use crate::gated::Gated;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy};
+use larder::{Cache, Policy, time::Clock};
 
 use crate::origin::{Origin, landed, soon, turns};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, cached, stats::CacheEvent};
+use larder::{Cache, Policy, cached, stats::CacheEvent, time::Clock};
 use serde::{Deserialize, Serialize, Serializer};
 use tracing::Level;
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use larder::{Cache, Codec, RemoteValue, backend::MemoryBackend};
+use larder::{Cache, RemoteValue, backend::MemoryBackend, codec::Codec};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 

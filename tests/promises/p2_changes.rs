@@ -1,7 +1,7 @@
 //! P2 for changes that depend on the old value (`update`, `insert_if_absent`, `take`): an eviction, a put or a load that
 //! comes after the old value was read wins.
 
-use larder::{Cache, Clock, Error};
+use larder::{Cache, Error, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::{After, Before};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder::testing::{Faulty, HoldPoint, Operation};
-use larder::{Cache, Clock, Policy, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Policy, Source, backend::MemoryBackend, cached, time::Clock};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

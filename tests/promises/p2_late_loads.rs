@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, TimedOut, cached};
+use larder::{Cache, Source, TimedOut, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::origin::{Origin, landed, soon, turns};

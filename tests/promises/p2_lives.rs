@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Expiry, Policy, cached};
+use larder::{Cache, Error, Expiry, Policy, cached, time::Clock};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 

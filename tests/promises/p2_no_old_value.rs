@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Policy, Source, backend::MemoryBackend, cached, time::Clock};
 
 use crate::origin::{Origin, landed};
 use crate::tiers::{self, Tiers};

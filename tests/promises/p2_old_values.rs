@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, Source, cached};
+use larder::{Cache, Policy, Source, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::After;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Memory, cached};
+use larder::{Cache, Error, Memory, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::Before;

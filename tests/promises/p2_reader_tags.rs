@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Error, Invalidation, Key, Policy, Source, backend::MemoryBackend, cache_evict,
-    cached,
+    Cache, Error, Invalidation, Key, Policy, Source, backend::MemoryBackend, cache_evict, cached,
+    time::Clock,
 };
 
 use crate::gated::Gated;

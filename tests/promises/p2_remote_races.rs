@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, backend::MemoryBackend};
+use larder::{Cache, backend::MemoryBackend, time::Clock};
 
 use crate::gated::At::{After, Before};
 use crate::gated::{Gate, Gated};

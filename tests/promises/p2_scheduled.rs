@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Source, cached};
+use larder::{Cache, Error, Source, cached, time::Clock};
 
 use crate::origin::{Origin, landed, soon, soon_at, turns};
 use crate::tiers::every;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use larder::testing::Operation;
-use larder::{Cache, Clock, Invalidation, cache_evict, cached};
+use larder::{Cache, Invalidation, cache_evict, cached, time::Clock};
 
 use crate::gated::{At, Gated};
 use crate::origin::{Origin, pass, soon, turns};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Policy, Source, cached};
+use larder::{Cache, Error, Policy, Source, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::Before;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use larder::backend::Backend as _;
-use larder::{Access, Cache, Clock, Policy, Source, Tiers, cached};
+use larder::{Access, Cache, Policy, Source, Tiers, cached, time::Clock};
 
 use crate::gated::At::{After, Before};
 use crate::gated::Gated;

@@ -1,7 +1,7 @@
 //! P3 without a memory tier: each read asks the store. A load under way does not give a read a value that another
 //! process evicted before the read began, however late the notice of the eviction arrives.
 
-use larder::{Cache, Clock, Policy, Source, cached};
+use larder::{Cache, Policy, Source, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::After;

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use larder::{Cache, Clock, SharedError, cached};
+use larder::{Cache, SharedError, cached, time::Clock};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 use crate::origin::{Origin, landed, soon, turns};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, backend::MemoryBackend, cached};
+use larder::{Cache, Policy, backend::MemoryBackend, cached, time::Clock};
 
 use crate::gated::At::Before;
 use crate::gated::Gated;

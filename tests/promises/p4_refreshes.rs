@@ -1,6 +1,6 @@
 //! P4: callers that request a refresh while one runs share the next one.
 
-use larder::{Cache, Clock, cached};
+use larder::{Cache, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::origin::{Origin, landed, soon, soon_at, turns};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, Transaction, TransactionScope, cached};
+use larder::{Cache, Source, Transaction, cached, scope::TransactionScope, time::Clock};
 use tokio::sync::Barrier;
 
 use crate::origin::{landed, soon};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 use larder::{
-    Cache, Clock, Policy, Source, backend::MemoryBackend, cache_evict, cache_put, cached,
+    Cache, Policy, Source, backend::MemoryBackend, cache_evict, cache_put, cached, time::Clock,
 };
 
 use crate::origin::{landed, soon, soon_at, turns};

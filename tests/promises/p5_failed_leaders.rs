@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Policy, Source, backend::MemoryBackend, cached, time::Clock};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 

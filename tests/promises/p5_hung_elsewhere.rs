@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy};
+use larder::{Cache, Policy, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::{After, Before};

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, cached};
+use larder::{Cache, Policy, cached, time::Clock};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::gated::At::Before;

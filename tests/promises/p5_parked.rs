@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, StreamExt as _};
-use larder::{Cache, Clock, Policy, cached};
+use larder::{Cache, Policy, cached, time::Clock};
 use tokio::time::Instant;
 
 const LOAD: Duration = Duration::from_millis(50);

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use larder::testing::Operation;
-use larder::{Cache, Clock, Source, cached, health::BreakerState};
+use larder::{Cache, Source, cached, health::BreakerState, time::Clock};
 
 use crate::gated::At::Before;
 use crate::gated::Gated;

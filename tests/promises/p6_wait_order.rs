@@ -1,7 +1,7 @@
 //! P6: pending evictions, writes to the remote tier and their callers wait for each other in one order, never in a
 //! circle. The clock stands still, so a call that waits for a timeout hangs.
 
-use larder::{Cache, Clock, cached};
+use larder::{Cache, cached, time::Clock};
 use tokio::task::JoinHandle;
 
 use crate::gated::At::Before;

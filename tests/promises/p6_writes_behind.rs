@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::testing::{Faulty, HoldPoint, Operation};
-use larder::{Cache, Clock, Memory, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Memory, Source, backend::MemoryBackend, cached, time::Clock};
 use tokio::time::Instant;
 
 const REQUEST: Duration = Duration::from_millis(50);

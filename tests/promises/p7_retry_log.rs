@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock, Error, Policy};
+use larder::{Cache, Error, Policy, time::Clock};
 
 use crate::gated::Gated;
 use crate::origin::{pass, soon};

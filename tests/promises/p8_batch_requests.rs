@@ -13,7 +13,7 @@ use larder::backend::MemoryBackend;
 use larder::testing::{
     Faults, Faulty, HoldPoint, Operation, OperationLog, OperationOutcome, Recorded, Recording,
 };
-use larder::{Cache, Clock, cached};
+use larder::{Cache, cached, time::Clock};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 

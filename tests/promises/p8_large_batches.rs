@@ -11,7 +11,7 @@ use larder::backend::{
     Message, MessageHandler, RevokePage, ScanPage, SetEntry, StoredValue, Subscription,
 };
 use larder::testing::{Faults, Faulty, HoldPoint, Operation, OperationLog, Recording};
-use larder::{Cache, Clock, Invalidation, Pattern, cache_evict, cache_put, cached};
+use larder::{Cache, Invalidation, Pattern, cache_evict, cache_put, cached, time::Clock};
 
 use crate::origin::{landed, soon, turns};
 

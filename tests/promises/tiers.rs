@@ -1,6 +1,6 @@
 //! The caches that each promise is tested on.
 
-use larder::{Builder, Cache, Clock, backend::MemoryBackend};
+use larder::{Builder, Cache, backend::MemoryBackend, time::Clock};
 
 /// A cache, its name for messages, and the store that another process would share.
 pub(crate) struct Tiers {

@@ -5,7 +5,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use larder::redis::Redis;
-use larder::{Cache, Codec, Compression, Policy};
+use larder::{
+    Cache, Policy,
+    codec::{Codec, Compression},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Memory, backend::MemoryBackend};
+use larder::{Cache, Memory, backend::MemoryBackend, time::Clock};
 use tokio::time::{sleep, timeout};
 
 use super::bus::Bus;

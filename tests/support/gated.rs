@@ -4,7 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use larder::testing::{self, Faults, Faulty, Operation};
-use larder::{Cache, Clock, backend::MemoryBackend};
+use larder::{Cache, backend::MemoryBackend, time::Clock};
 
 pub(crate) use larder::testing::Gate;
 

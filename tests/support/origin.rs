@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder::{Cache, Clock};
+use larder::{Cache, time::Clock};
 use tokio::sync::Semaphore;
 
 /// An origin whose reads can be held between the read and the return, can fail, and can take time.

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use larder::{
-    Cache, Clock, Pattern,
+    Cache, Pattern,
     backend::{
         Backend, BackendError, BackendErrorKind, BackendResult, BackendState, MemoryBackend,
         Message, MessageHandler, ScanPage, SetEntry, StoredValue, Subscription,
     },
+    time::Clock,
 };
 
 #[derive(Clone)]

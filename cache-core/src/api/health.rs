@@ -22,8 +22,8 @@ impl Cache {
     /// [`RemoteHealth::status`](crate::stats::RemoteHealth::status).
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, Error, MemoryBackend, Status};
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, backend::MemoryBackend, health::Status};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().namespace("shop").remote(MemoryBackend::new()).build()?;
@@ -90,8 +90,8 @@ impl Cache {
     /// are carried out in the remaining time. Cancel-safe.
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, Error, MemoryBackend};
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, backend::MemoryBackend};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

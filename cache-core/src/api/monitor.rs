@@ -93,8 +93,8 @@ impl Monitor {
     /// alert's `threshold`. A panic in `judge` is logged, and counts as not crossed.
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::Monitor;
+    /// # use cache_core::facade as larder;
+    /// # use larder::health::Monitor;
     /// # use std::time::Duration;
     /// let monitor = Monitor::every(Duration::from_secs(15))
     ///     .when_info("memory nearly full", |server| {
@@ -169,8 +169,8 @@ impl Cache {
     /// [`probe`](Cache::probe).
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, Error, MemoryBackend, Monitor};
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, backend::MemoryBackend, health::Monitor};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

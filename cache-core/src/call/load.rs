@@ -54,8 +54,8 @@ impl<T: ?Sized> Known<T> {
 /// `fn user(id: u64) -> Call<impl Load<Output = User>>`. Only larder implements it.
 ///
 /// ```
-/// # use cache_core as larder;
-/// # use larder::{Call, Load};
+/// # use cache_core::facade as larder;
+/// # use larder::{Call, future::Load};
 /// // In the facade: `use larder::{Call, future::Load};`
 ///
 /// /// Takes the call of any cached function.

@@ -13,8 +13,8 @@ use std::borrow::Cow;
 #[cfg_attr(
     feature = "lz4",
     doc = "```\n\
-           # use cache_core as larder;\n\
-           use larder::Compression;\n\
+           # use cache_core::facade as larder;\n\
+           use larder::codec::Compression;\n\
            let compression = Compression::lz4().threshold(4096);\n\
            # assert_eq!(format!(\"{compression:?}\"), \"Lz4 from 4096 bytes\");\n\
            ```"

@@ -52,8 +52,8 @@ use crate::base::Error;
 /// remove the old encryption key, or keep them in memory (`#[cached(local)]`).
 ///
 /// ```
-/// # use cache_core as larder;
-/// use larder::{Cache, EncryptionKeys, MemoryBackend};
+/// # use cache_core::facade as larder;
+/// use larder::{Cache, backend::MemoryBackend, codec::EncryptionKeys};
 ///
 /// # fn key_of_the_vault(_: u32) -> [u8; 32] { [7; 32] }
 /// # fn main() -> Result<(), larder::Error> {

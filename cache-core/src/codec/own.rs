@@ -26,8 +26,8 @@ pub type CodecError = Box<dyn std::error::Error + Send + Sync>;
 /// [`CacheEntry::codec`](crate::CacheEntry::codec) by hand. The value needs no serde.
 ///
 /// ```
-/// # use cache_core as larder;
-/// use larder::{CodecError, ValueCodec};
+/// # use cache_core::facade as larder;
+/// use larder::codec::{CodecError, ValueCodec};
 ///
 /// #[derive(Clone, PartialEq, Debug)]
 /// struct Point { x: i32, y: i32 }

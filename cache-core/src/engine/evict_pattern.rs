@@ -49,8 +49,8 @@ impl<'a> PatternEviction<'a> {
     /// continues. In a transaction, which holds evictions until its end, it is not called.
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, Error, MemoryBackend};
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, backend::MemoryBackend};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// # let backend = MemoryBackend::new();

@@ -15,8 +15,7 @@ use super::{Key, KeyBuf};
 /// A text with more than 256 bytes keeps its beginning and ends in the SHA-256 of the whole.
 ///
 /// ```
-/// # use cache_core as larder;
-/// # mod larder { pub use cache_core::*; pub use cache_core as key; }
+/// # use cache_core::facade as larder;
 /// use larder::key::IntoKey;
 /// use larder::{Cache, Error};
 ///

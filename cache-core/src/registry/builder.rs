@@ -16,7 +16,7 @@ use crate::stats::{CacheListener, Signals};
 #[cfg(feature = "encryption")]
 use crate::codec::{EncryptionKeys, Seal};
 
-/// Builds a [`Cache`].
+/// The settings of a cache, before it is built; made by [`Cache::builder`].
 ///
 /// ```
 /// # use cache_core as larder;
@@ -224,8 +224,8 @@ impl Builder {
     /// Evictions by this process, and evictions of keys, always take effect immediately.
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, Error, MemoryBackend};
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, backend::MemoryBackend};
     /// # use std::time::Duration;
     /// # fn main() -> Result<(), Error> {
     /// # let backend = MemoryBackend::new();

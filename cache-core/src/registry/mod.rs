@@ -39,8 +39,8 @@ pub fn default_cache() -> Cache {
 /// In a test kit (`testing::Kit`), returns the kit's caches.
 ///
 /// ```
-/// # use cache_core as larder;
-/// # use larder::{Cache, Error, Stats};
+/// # use cache_core::facade as larder;
+/// # use larder::{Cache, Error, stats::Stats};
 /// # fn main() -> Result<(), Error> {
 /// Cache::builder().build()?.install();
 /// Cache::builder().name("sessions").build()?.install();

@@ -114,8 +114,8 @@ pub enum CacheEvent<'a> {
 /// If two threads change one key at the same time, the events may come in another order than the changes.
 ///
 /// ```
-/// # use cache_core as larder;
-/// # use larder::{Cache, Error, CacheEvent};
+/// # use cache_core::facade as larder;
+/// # use larder::{Cache, Error, stats::CacheEvent};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let (told, signals) = std::sync::mpsc::channel();

@@ -13,7 +13,7 @@ type Furnish = Box<dyn Fn(Option<&str>, Builder) -> Builder + Send + Sync>;
 /// Builds a [`Kit`].
 ///
 /// ```
-/// use larder::{Clock, backend::MemoryBackend, testing::Kit};
+/// use larder::{testing::Kit, backend::MemoryBackend, time::Clock};
 /// use std::time::Duration;
 ///
 /// let clock = Clock::manual();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, cache_evict, cache_put, cached, without_cache};
+use larder::{Cache, Source, cache_evict, cache_put, cached, time::Clock, without_cache};
 
 use super::{Db, of, tens, value, values};
 
@@ -64,13 +64,14 @@ async fn a_call_can_have_a_separate_ttl_cache_and_tenant() {
     let db = Db::on(Cache::builder().clock(clock.clone()).build().unwrap());
     let other = Cache::builder().clock(clock.clone()).build().unwrap();
     let _ = values(&db, &[1]).ttl("1s").await;
+    let _ = values(&db, &[4]).ttl("1s").ttl("default").await;
     let _ = values(&db, &[2]).cache(&other).await;
     let _ = values(&db, &[3]).tenant("acme").await;
     assert_eq!(values(&db, &[1, 2, 3]).peek().await.unwrap(), tens(&[1]));
     assert_eq!(other.get::<u64>("value:2").await.unwrap(), Some(20));
     assert_eq!(values(&db, &[1, 2, 3]).tenant("acme").peek().await.unwrap(), tens(&[3]));
     clock.advance(Duration::from_secs(2));
-    assert_eq!(values(&db, &[1]).peek().await.unwrap(), tens(&[]));
+    assert_eq!(values(&db, &[1, 4]).peek().await.unwrap(), tens(&[4]));
     db.cache().tenant("acme").unwrap().clear().await.unwrap();
     assert_eq!(values(&db, &[3]).tenant("acme").peek().await.unwrap(), tens(&[]));
 }

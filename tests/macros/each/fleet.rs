@@ -1,6 +1,6 @@
 //! Batches with a remote tier that other processes use too.
 
-use larder::Clock;
+use larder::time::Clock;
 
 use super::{Db, of, tens, value, values};
 use crate::gated::Gated;

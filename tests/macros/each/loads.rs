@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Policy, Source, cached};
+use larder::{Cache, Policy, Source, cached, time::Clock};
 
 use super::{Db, tens, value, values};
 

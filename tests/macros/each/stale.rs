@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use larder::{Cache, Clock, Source, TimedOut, cached};
+use larder::{Cache, Source, TimedOut, cached, time::Clock};
 
 use super::{Db, of, tens};
 

@@ -131,7 +131,7 @@ async fn a_refresh_in_the_background_runs_from_a_box_too() {
         }
     }
 
-    let clock = larder::Clock::manual();
+    let clock = larder::time::Clock::manual();
     let cache = larder::Cache::builder().name("forms-async-trait-stale").clock(clock.clone());
     cache.build().unwrap().install();
     assert_eq!(Rows.count("a").await, 1);

@@ -102,7 +102,7 @@ async fn a_refresh_in_the_background_runs_in_an_implementation_too() {
         }
     }
 
-    let clock = larder::Clock::manual();
+    let clock = larder::time::Clock::manual();
     let cache = larder::Cache::builder().name("forms-trait-stale").clock(clock.clone());
     cache.build().unwrap().install();
     assert_eq!(Rows.find(100).await, 101);

@@ -107,8 +107,8 @@ impl Cache {
     /// the remote tier fails, the error is part of the result. Reads the whole value of the remote tier.
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, EntryState, Error, MemoryBackend, Policy};
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, Policy, backend::MemoryBackend, stats::EntryState};
     /// # use std::time::Duration;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

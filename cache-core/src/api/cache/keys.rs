@@ -107,8 +107,8 @@ impl Cache {
     /// [`Stats::entries`](crate::Stats::entries) is the size of the memory tier without a visit.
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, Error, MemoryBackend};
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, backend::MemoryBackend};
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {
     /// let cache = Cache::builder().remote(MemoryBackend::new()).build()?;

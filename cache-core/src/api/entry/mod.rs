@@ -101,9 +101,9 @@ impl<'c> CacheEntry<'c> {
     /// The memory tier holds the value itself. A value in another format of yours is a counted miss.
     ///
     /// ```
-    /// # use cache_core as larder;
-    /// # use larder::{Cache, Error, MemoryBackend};
-    /// use larder::MessagePack;
+    /// # use cache_core::facade as larder;
+    /// # use larder::{Cache, Error, backend::MemoryBackend};
+    /// use larder::codec::MessagePack;
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Error> {

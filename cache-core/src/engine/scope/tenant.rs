@@ -95,8 +95,8 @@ pub fn without_tenant_sync<T>(work: impl FnOnce() -> T) -> T {
 /// The tenant for which code runs, to be passed to spawned tasks. Cheap to clone.
 ///
 /// ```
-/// # use cache_core as larder;
-/// # use larder::{Cache, Error, TenantScope};
+/// # use cache_core::facade as larder;
+/// # use larder::{Cache, Error, scope::TenantScope};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// # let cache = Cache::builder().build()?;

@@ -265,8 +265,8 @@ impl Drop for Transaction {
 /// not wait, as in the load itself.
 ///
 /// ```
-/// # use cache_core as larder;
-/// # use larder::{Cache, Error, TransactionScope};
+/// # use cache_core::facade as larder;
+/// # use larder::{Cache, Error, scope::TransactionScope};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// # let cache = Cache::builder().build()?;
