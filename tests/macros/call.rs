@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Cached, Clock, Source, backend::MemoryBackend, cached};
+use larder::{Cache, Cached, Source, backend::MemoryBackend, cached, time::Clock};
 
 use crate::{Loads, install};
 
@@ -97,8 +97,8 @@ async fn a_call_can_have_a_separate_time_to_live() {
     Cache::builder().name("call-ttl").clock(clock.clone()).build().unwrap().install();
     load(1).ttl("1m").await;
     load(2).ttl(Duration::from_secs(120)).await;
-    // An invalid duration has no effect.
-    load(3).ttl("soon").await;
+    // An invalid duration has no effect, and "default" is what the call has otherwise.
+    load(3).ttl("1m").ttl("default").ttl("soon").await;
     let cached = async || {
         let mut cached = Vec::new();
         for id in 1..=3 {
