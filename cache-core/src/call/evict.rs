@@ -10,21 +10,21 @@ use super::load::Load;
 use super::target::CacheRef;
 use crate::base::{BoxFuture, Error};
 use crate::engine::Mutation;
-use crate::key::KeyBuf;
+use crate::key::EntryKey;
 
 /// The future of [`Call::evict`](super::Call::evict) and [`Call::mark_stale`](super::Call::mark_stale). Its output is whether
 /// there was an entry.
 #[must_use = "it does nothing unless it is awaited"]
 pub struct Evict {
     pub(crate) target: CacheRef,
-    pub(crate) key: KeyBuf,
+    pub(crate) key: EntryKey,
     /// Whether the value is kept for failed loads.
     soft: bool,
     running: Option<BoxFuture<'static, Result<bool, Error>>>,
 }
 
 impl Evict {
-    pub(crate) fn new(target: CacheRef, key: KeyBuf) -> Self {
+    pub(crate) fn new(target: CacheRef, key: EntryKey) -> Self {
         Self { target, key, soft: false, running: None }
     }
 
@@ -103,9 +103,6 @@ impl<L: Load> EvictTarget for Call<L> {
 impl EvictTarget for Evict {
     #[allow(private_interfaces)]
     fn evictions(&self) -> Vec<(Option<CacheRef>, Mutation)> {
-        let mut again = Self::new(self.target.clone(), self.key.clone());
-        again.key.seal();
-        again.soft = self.soft;
-        vec![(Some(self.target.clone()), again.mutation())]
+        vec![(Some(self.target.clone()), self.mutation())]
     }
 }

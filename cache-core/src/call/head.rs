@@ -8,8 +8,8 @@ use super::tenant;
 use crate::base::{CacheValue, Cached, Error, Expiry, Policy, PolicyRef, Usage};
 use crate::codec::Coder;
 use crate::engine::{Cache, CellContents, Engine, Mode, Request, Site, is_unscoped};
-use crate::key::{KeyBuf, TenantPrefix};
-use crate::tags::{Declared, Tags};
+use crate::key::{EntryKey, KeyBuf, TenantPrefix};
+use crate::tags::{Declared, RequestTags, Tags};
 
 /// A call without its load. It has neither the key's text nor the tags, so it is small: the call writes them from the arguments when it is
 /// polled.
@@ -125,7 +125,7 @@ impl Head {
         Look { policy, key, tags }: Look<'_>,
         early: &mut bool,
     ) -> Option<Cached<V>> {
-        let tags = Declared::new(policy.tags, tags);
+        let tags = Declared::new(policy.tags, tags.as_str());
         let look = |engine: &Engine| {
             engine.first_look::<V>(key.id(), tags, policy, Some(self.site), early)
         };
@@ -140,17 +140,17 @@ impl Head {
     pub(super) fn state(
         &self,
         codec: Option<Coder>,
-        key: KeyBuf,
-        tags: Tags,
+        key: EntryKey,
+        tags: RequestTags,
         own: &Own,
     ) -> CallState {
         let mut target = CacheRef::of(self.site);
-        target.judge(&key);
+        target.judge(key.refused());
         if let Some(cache) = &self.cache {
             target.choose(CacheChoice::Handle(cache.clone()));
         }
-        let mut request = Request::new(key, PolicyRef::Static(self.site.policy()), codec);
-        request.tags = tags;
+        let policy = PolicyRef::Static(self.site.policy());
+        let mut request = Request::new(key, tags, policy, codec);
         own.apply(&mut request);
         request.site = Some(self.site);
         request.mode = self.mode;
@@ -169,7 +169,7 @@ impl Head {
         };
         request.use_as(options.usage);
         if let Some(key) = &options.key {
-            request.rename(key.clone());
+            request.rename(key);
             target.under_another_key();
             // Other functions can use this key, so the cell does not end its value.
             request.cell = None;

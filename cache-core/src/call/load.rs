@@ -16,8 +16,8 @@ use super::work::{Arguments, Work};
 use crate::base::{CacheValue, Cached, Shape, Source};
 use crate::codec::Coder;
 use crate::engine::{Engine, Fault, Judge, made};
-use crate::key::KeyBuf;
-use crate::tags::Tags;
+use crate::key::{EntryKey, KeyBuf};
+use crate::tags::{RequestTags, Tags};
 
 /// The output of a body that returns a future. The type `W` determines the output.
 pub async fn awaited<W, F>(body: impl FnOnce() -> F) -> W::Output
@@ -103,8 +103,8 @@ pub(crate) struct Loading<P, S: Shape, D, R, K, W: Work<S::Output>> {
 /// A read that the memory tier could not answer.
 pub(crate) struct Begun<S: Shape> {
     /// The function's own key and tags, for directions that come later: the body may have taken the arguments.
-    key: KeyBuf,
-    tags: Tags,
+    key: EntryKey,
+    tags: RequestTags,
     own: Own,
     codec: Option<Coder>,
     /// There is none if the cache could not be used and the call ended with that error.
@@ -177,6 +177,7 @@ where
             None => {
                 let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
                 self.write(head, &mut key, &mut tags, &mut Directed::looking(head.site()));
+                let (key, tags) = (EntryKey::from(&key), RequestTags::from(&tags));
                 head.state((self.rules)().codec, key, tags, &self.own(head))
             }
         };
@@ -204,6 +205,7 @@ where
         }
         let own = self.own(head);
         let Self { body, begun, .. } = self;
+        let (key, tags) = (EntryKey::from(&key), RequestTags::from(&tags));
         let looked = plain.then_some(early);
         let wanted = Wanted { head, key, tags, own, looked, rules: rules.without_paths() };
         (rules.paths.begin)(wanted, begun, body, cx)
@@ -222,8 +224,8 @@ type First<O> = fn(&Head, Look<'_>, &mut bool) -> Option<Cached<O>>;
 /// A call that the first look has not answered.
 struct Wanted<'a, S: Shape> {
     head: &'a Head,
-    key: KeyBuf,
-    tags: Tags,
+    key: EntryKey,
+    tags: RequestTags,
     own: Own,
     /// Whether a first look, if there was one, chose to refresh the value early.
     looked: Option<bool>,

@@ -56,7 +56,7 @@ use std::task::{Context, Poll};
 
 use crate::base::{Access, CacheValue, Cached, IntoTtl, Tiers, block_on};
 use crate::engine::{Judge, Mode};
-use crate::key::{IntoKey, KeyBuf};
+use crate::key::{EntryKey, IntoKey};
 
 /// A call of a cached function.
 ///
@@ -314,7 +314,7 @@ impl<L: Load> fmt::Debug for Traced<L> {
 
 impl<L: Load> Traced<L> {
     /// The key it reads, with all directions applied.
-    pub(crate) fn key(&self) -> KeyBuf {
+    pub(crate) fn key(&self) -> EntryKey {
         self.0.whole.state().request.key
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::Error;
 use crate::engine::{Cache, Engine, Site};
-use crate::key::{KeyBuf, TenantPrefix};
+use crate::key::TenantPrefix;
 use crate::registry;
 
 /// Which cache a call is for, and whether it may use one.
@@ -65,13 +65,13 @@ impl CacheRef {
         self.site = None;
     }
 
-    /// Uses no cache if nothing may be cached under `key`, which the function made.
+    /// Uses no cache if the key that the function made is refused.
     #[inline]
-    pub(crate) fn judge(&mut self, key: &KeyBuf) {
+    pub(crate) fn judge(&mut self, refused: Option<&Arc<Error>>) {
         if let Some(site) = self.site {
             site.enlist();
         }
-        if let Some(error) = key.refused() {
+        if let Some(error) = refused {
             self.shared = Some(Arc::clone(error));
         }
     }

@@ -9,10 +9,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+use smol_str::SmolStr;
+
 use super::handle::Engine;
 use super::mutation::{Mutation, report};
 use super::spawn::start_now;
-use crate::key::{KeyBuf, KeyId};
+use crate::key::{EntryKey, KeyBuf, KeyId};
 use crate::memory::FenceScope;
 use crate::stats::RemovalCause;
 
@@ -48,7 +50,7 @@ pub(crate) struct CellContents {
 struct Place {
     cache: Weak<Engine>,
     id: KeyId,
-    key: Box<str>,
+    key: SmolStr,
 }
 
 /// The requirement on `cell = ..`.
@@ -160,22 +162,21 @@ impl CellContents {
 
     /// Records that a value may be stored under this key. The list is bounded by the properties that use the
     /// cell.
-    pub(crate) fn enlist(&self, cache: &Arc<Engine>, id: KeyId, key: &str) {
+    pub(crate) fn enlist(&self, cache: &Arc<Engine>, key: &EntryKey) {
         let mut entries = self.lock();
         let here = |place: &Place| {
-            place.id == id && std::ptr::eq(place.cache.as_ptr(), &raw const **cache)
+            place.id == key.id() && std::ptr::eq(place.cache.as_ptr(), &raw const **cache)
         };
         if !entries.iter().any(here) {
             entries.retain(|place| place.cache.strong_count() > 0);
-            entries.push(Place { cache: Arc::downgrade(cache), id, key: key.into() });
+            entries.push(Place { cache: Arc::downgrade(cache), id: key.id(), key: key.text() });
         }
     }
 
-    fn keys(&self) -> Vec<(Arc<Engine>, KeyBuf)> {
+    fn keys(&self) -> Vec<(Arc<Engine>, EntryKey)> {
         let entries = self.lock();
         let alive = entries.iter().filter_map(|place| {
-            let mut key = KeyBuf::from(&*place.key);
-            key.keep_here(true);
+            let key = EntryKey::only_here(place.key.clone(), place.id);
             Some((place.cache.upgrade()?, key))
         });
         alive.collect()

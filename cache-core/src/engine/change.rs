@@ -70,7 +70,7 @@ impl Engine {
                 }
             }
         };
-        let ticket = request.ticket(self, request.key.id());
+        let ticket = request.ticket(self);
         // The changes of this process take turns: otherwise all of them would ask the store, and one would
         // succeed. A change whose caller is not polled keeps the others waiting for the time of a load only.
         let patience = self.clock.now().after(request.policy.lease);
@@ -107,7 +107,7 @@ impl Engine {
         request: &Request,
         decide: &mut impl FnMut(Option<T>) -> Change<T>,
     ) -> Option<Changed> {
-        let ticket = request.ticket(self, request.key.id());
+        let ticket = request.ticket(self);
         let memory = request.memory(self);
         let held = memory.and_then(|memory| memory.peek(request.key.id()));
         let usable = held.as_ref().filter(|entry| self.is_usable(request, entry));
@@ -161,7 +161,7 @@ impl Engine {
         (codec, remote): (Coder, &Arc<Remote>),
         decide: &mut impl FnMut(Option<T>) -> Change<T>,
     ) -> Result<Attempted, Error> {
-        let mut ticket = request.ticket(self, request.key.id());
+        let mut ticket = request.ticket(self);
         // A value that memory already has may be on its way to the store.
         remote.after(Some(ticket.writes())).await;
         let found = self.look_remote(request, codec, &mut ticket, None).await?;

@@ -3,7 +3,7 @@
 use super::handle::Engine;
 use super::mutation::Mutation;
 use crate::base::{Error, Pattern, Selection};
-use crate::key::{KeyBuf, KeyId};
+use crate::key::{EntryKey, KeyId};
 use crate::memory::{Fate, FenceScope, RevokedFence};
 use crate::remote::{Attempt, StepSink};
 use crate::stats::RemovalCause;
@@ -70,7 +70,7 @@ impl Engine {
 
     async fn evict(
         &self,
-        selection: &Selection<KeyBuf>,
+        selection: &Selection<EntryKey>,
         progress: &StepSink,
     ) -> Result<u64, Error> {
         match selection {
@@ -84,7 +84,7 @@ impl Engine {
         }
     }
 
-    async fn mark_stale(&self, selection: &Selection<KeyBuf>) -> Result<u64, Error> {
+    async fn mark_stale(&self, selection: &Selection<EntryKey>) -> Result<u64, Error> {
         match selection {
             Selection::Keys(key) => self.outdate(key).await.map(u64::from),
             Selection::Pattern(pattern) => self.outdate_matching(pattern).await,
@@ -98,14 +98,14 @@ impl Engine {
 
     /// Memory first, then the remote tier, then memory again: between the first two steps a read may have
     /// taken the old value from the remote tier into memory.
-    pub(crate) async fn evict_keys(&self, keys: &[KeyBuf]) -> Result<u64, Error> {
+    pub(crate) async fn evict_keys(&self, keys: &[EntryKey]) -> Result<u64, Error> {
         self.evict_keys_in_tiers(keys).await.map(|(here, there)| here.max(there))
     }
 
     /// Like [`evict_keys`](Self::evict_keys); returns how many the memory tier had, and how many the remote tier.
-    pub(crate) async fn evict_keys_in_tiers(&self, keys: &[KeyBuf]) -> Result<(u64, u64), Error> {
+    pub(crate) async fn evict_keys_in_tiers(&self, keys: &[EntryKey]) -> Result<(u64, u64), Error> {
         keys.iter().for_each(|_| self.counters.direct.removals());
-        let ids: Vec<KeyId> = keys.iter().map(KeyBuf::id).collect();
+        let ids: Vec<KeyId> = keys.iter().map(EntryKey::id).collect();
         let forgotten: Vec<_> =
             ids.iter().map(|id| self.forget(*id, FenceScope::All, RemovalCause::Key)).collect();
         let in_memory = forgotten.iter().filter(|(removed, _)| *removed).count() as u64;

@@ -144,7 +144,7 @@ impl ReadContext {
             Expiry::Never => None,
         };
         let life = Lifetime::new(self.engine.clock.now(), ttl, &Policy::new());
-        let (stamps, key) = (ticket.stamps.clone(), self.request.key.as_str().into());
+        let (stamps, key) = (ticket.stamps.clone(), self.request.key.text());
         let (read, counts_reads) = (life.created, false);
         let header = EntryHeader { life, stamps, key, read, counts_reads };
         let entry = header.around(Failure { error: Arc::clone(failure), of: self.rules.kind.id });

@@ -11,7 +11,7 @@ use crate::backend::GENERATION_TTL;
 use crate::base::{BackendError, Expiry, Timestamp, millis};
 use crate::codec::{Envelope, WrittenAs};
 use crate::entry::{Freshness, Lifetime, Span, Stored};
-use crate::key::KeyBuf;
+use crate::key::EntryKey;
 use crate::remote::Remote;
 use crate::stats::LastError;
 use crate::tags::{TagSnapshot, Validity};
@@ -119,7 +119,7 @@ fn left<S: Serializer>(expiry: &Expiry, to: S) -> Result<S::Ok, S::Error> {
 impl Engine {
     /// Describes what the tiers have under a key. Counts nothing, promotes nothing, and does not renew a time
     /// to idle.
-    pub(crate) async fn inspect(self: &Arc<Self>, key: &KeyBuf) -> Inspection {
+    pub(crate) async fn inspect(self: &Arc<Self>, key: &EntryKey) -> Inspection {
         let there = match self.remote.as_ref().filter(|_| !key.is_here()) {
             Some(remote) => self.entry_there(remote, key.as_str()).await,
             None => Ok(None),

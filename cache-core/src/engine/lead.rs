@@ -304,7 +304,7 @@ impl ReadContext {
         };
         // Until it lands, an eviction must find the fence through which it ends the flight; the ticket goes
         // to the store.
-        let fence = self.is_strict().then(|| self.request.ticket(&self.engine, self.id));
+        let fence = self.is_strict().then(|| self.request.ticket(&self.engine));
         let committed = match self.is_refresh() {
             // Reads that found the old value in the remote tier must not promote it over this one.
             true => ticket.commit_over(here, &entry),

@@ -23,7 +23,7 @@ use crate::backend::{GENERATION_TTL, VERSION_LEN};
 use crate::base::{BackendError, BackendErrorKind, Error, Pattern, Selection, Timestamp};
 use crate::codec::Envelope;
 use crate::entry::{Freshness, Lifetime, Stored};
-use crate::key::{KeyBuf, KeyId};
+use crate::key::{EntryKey, KeyId};
 use crate::memory::{Fate, FenceScope, RevokedFence};
 use crate::remote::{Remote, Search, StepSink, Writing};
 use crate::stats::RemovalCause;
@@ -65,7 +65,11 @@ enum Changed {
 impl Engine {
     /// Changes the lifetime of a key's entry, from now on (`None`: no expiry). Returns whether there is a
     /// fresh entry.
-    pub(crate) async fn expire(&self, key: &KeyBuf, ttl: Option<Duration>) -> Result<bool, Error> {
+    pub(crate) async fn expire(
+        &self,
+        key: &EntryKey,
+        ttl: Option<Duration>,
+    ) -> Result<bool, Error> {
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
             return Ok(self.evict_keys(std::slice::from_ref(key)).await? > 0);
         }
@@ -110,7 +114,7 @@ impl Engine {
     }
 
     /// Makes a key's value one that is only served if the load fails. Returns whether there was one.
-    pub(crate) async fn outdate(&self, key: &KeyBuf) -> Result<bool, Error> {
+    pub(crate) async fn outdate(&self, key: &EntryKey) -> Result<bool, Error> {
         self.counters.direct.removals();
         let id = key.id();
         let (here, killed) = self.outdate_here(id);

@@ -96,7 +96,7 @@ impl Engine {
         if !no_active_scope() && self.looks_elsewhere(request) {
             return None;
         }
-        let tags = Declared::new(request.policy.tags, &request.tags);
+        let tags = Declared::new(request.policy.tags, request.tags.as_str());
         let id = request.key.id();
         self.first_look(id, tags, &request.policy, request.site, &mut request.drawn)
     }
@@ -487,8 +487,7 @@ impl Engine {
             return Decoded::Done(nothing);
         }
         let life = life.confirmed_for(self.memory_ttl(&request.policy), read);
-        let (key, counts_reads) =
-            (request.key.as_str().into(), request.policy.refresh_every.is_some());
+        let (key, counts_reads) = (request.key.text(), request.policy.refresh_every.is_some());
         let frame = EntryHeader { life, stamps, key, read, counts_reads };
         let entry = opened.decode(frame);
         match &entry {

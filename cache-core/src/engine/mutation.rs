@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{Error, Selection};
-use crate::key::KeyBuf;
+use crate::key::EntryKey;
 use crate::remote::StepSink;
 use crate::stats::log_failure;
 
@@ -11,11 +11,11 @@ use crate::stats::log_failure;
 #[derive(Clone, Debug)]
 pub(crate) enum Mutation {
     /// Ends values. Steps of a pattern's eviction are reported to the sink.
-    Evict(Selection<KeyBuf>, StepSink),
+    Evict(Selection<EntryKey>, StepSink),
     /// Makes values stale: they are kept for callers whose load fails.
-    MarkStale(Selection<KeyBuf>),
+    MarkStale(Selection<EntryKey>),
     /// Ends nothing, unless the time is zero: the entry is fresh for this long, or without limit.
-    Expire(KeyBuf, Option<Duration>),
+    Expire(EntryKey, Option<Duration>),
 }
 
 impl Mutation {
@@ -28,14 +28,14 @@ impl Mutation {
     }
 
     /// The eviction of one key.
-    pub(crate) fn evict(key: KeyBuf) -> Self {
-        Selection::Keys(key).into()
+    pub(crate) fn evict(key: impl Into<EntryKey>) -> Self {
+        Selection::Keys(key.into()).into()
     }
 }
 
-impl From<Selection<KeyBuf>> for Mutation {
+impl From<Selection<EntryKey>> for Mutation {
     /// An eviction whose steps are not reported.
-    fn from(selection: Selection<KeyBuf>) -> Self {
+    fn from(selection: Selection<EntryKey>) -> Self {
         Self::Evict(selection, StepSink::default())
     }
 }

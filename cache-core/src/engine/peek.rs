@@ -44,7 +44,7 @@ impl Engine {
             return Ok(Some(hit));
         }
         let Some(codec) = request.wanted_there() else { return Ok(None) };
-        let mut ticket = request.ticket(self, id);
+        let mut ticket = request.ticket(self);
         // Again, because the ticket now sees later changes: a value from before a put between the first look
         // and the ticket must not be promoted over the put.
         if let Some(hit) = self.look_fresh(request, id, trace) {
@@ -92,7 +92,7 @@ impl Engine {
             .and_then(into_value);
         let codec = request.wanted_there().filter(|_| fresh.is_ok());
         if let (None, Some(codec)) = (&old, codec) {
-            let mut ticket = request.ticket(self, id);
+            let mut ticket = request.ticket(self);
             let found = self.look_remote(request, codec, &mut ticket, None).await?;
             old = found.entry.and_then(into_value);
         }
@@ -151,7 +151,7 @@ impl Engine {
                 && let Some(codec) = codec
             {
                 // The ticket before the request, and a second look after it, as for a single key.
-                let ticket = request.ticket(self, id);
+                let ticket = request.ticket(self);
                 value = self.look_fresh::<T>(&request, id, trace);
                 if value.is_none() {
                     missing.push((index, request, codec, ticket));

@@ -194,7 +194,7 @@ impl ReadContext {
         let engine = &self.engine;
         let overtaken = !(ticket.is_alive() && engine.generations.unmoved(&ticket.stamps));
         if overtaken {
-            *ticket = self.request.ticket(engine, self.id);
+            *ticket = self.request.ticket(engine);
             // It was found before the eviction.
             missing.old = None;
         }

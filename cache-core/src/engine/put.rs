@@ -51,9 +51,9 @@ impl Engine {
         };
         policy.check()?;
         let id = request.key.id();
-        request.enlist(self, id);
+        request.enlist(self);
         let stamps = self.generations.stamp(request.tags());
-        let ticket = self.fences.issue_write(id, request.key.as_str(), stamps);
+        let ticket = self.fences.issue_write(&request.key, stamps);
         let codec = request.remote_codec(self);
         let there = codec.is_some() || request.skips_remote(self);
         let otherwise = self.evict_otherwise(id, request.key.as_str(), there);

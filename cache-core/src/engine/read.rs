@@ -434,7 +434,7 @@ impl ReadContext {
         if !(self.accepts_stale() && self.is_strict()) {
             return None;
         }
-        let mut ticket = self.request.ticket(&self.engine, self.id);
+        let mut ticket = self.request.ticket(&self.engine);
         let found = self.engine.look_remote(&self.request, codec, &mut ticket, self.seat());
         let hit = self.accepted_as(&found.await.ok()?.entry?)?;
         self.tally().stale_hits();
@@ -456,7 +456,7 @@ impl ReadContext {
             return self.join(self.caller.pulse.clone());
         }
         let key = self.request.flight(self.id, self.rules.kind);
-        let ticket = self.request.ticket(&self.engine, self.id);
+        let ticket = self.request.ticket(&self.engine);
         Role::Lead(FlightLeader::alone(&self.engine.flights, key), ticket)
     }
 
@@ -464,7 +464,7 @@ impl ReadContext {
     pub(super) fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
         let (engine, policy) = (&self.engine, &self.request.policy);
         let key = self.request.flight(self.id, self.rules.kind);
-        let issue = || self.request.ticket(engine, self.id);
+        let issue = || self.request.ticket(engine);
         let (now, lease) = (engine.clock.now(), policy.lease);
         let joins = Joins {
             generations: &engine.generations,

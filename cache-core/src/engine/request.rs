@@ -12,15 +12,15 @@ use crate::backend::GENERATION_TTL;
 use crate::base::{Access, Expiry, PolicyRef, Tiers, Usage};
 use crate::codec::Coder;
 use crate::entry::ValueType;
-use crate::key::{KeyBuf, KeyId};
+use crate::key::{EntryKey, KeyBuf, KeyId};
 use crate::memory::{MemoryTier, StoreHere, Ticket};
-use crate::tags::{Declared, Tags};
+use crate::tags::{Declared, RequestTags};
 
 /// A request: the key, its policy and the call's own directions.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) key: KeyBuf,
-    pub(crate) tags: Tags,
+    pub(crate) key: EntryKey,
+    pub(crate) tags: RequestTags,
     pub(crate) policy: PolicyRef,
     pub(crate) codec: Option<Coder>,
     pub(crate) mode: Mode,
@@ -54,11 +54,19 @@ pub(crate) enum Mode {
 }
 
 impl Request {
-    pub(crate) fn new(mut key: KeyBuf, policy: PolicyRef, codec: Option<Coder>) -> Self {
-        let mut tags = Tags::new();
-        if let Some(of_key) = key.take_tags() {
-            tags.add(&of_key);
-        }
+    /// A request for a key that a user has given. It has the tags of the key.
+    pub(crate) fn by_hand(key: &KeyBuf, policy: PolicyRef, codec: Option<Coder>) -> Self {
+        let mut request = Self::new(EntryKey::from(key), RequestTags::default(), policy, codec);
+        key.tags().into_iter().for_each(|tags| request.tags.add(tags));
+        request
+    }
+
+    pub(crate) fn new(
+        key: EntryKey,
+        tags: RequestTags,
+        policy: PolicyRef,
+        codec: Option<Coder>,
+    ) -> Self {
         Self {
             key,
             tags,
@@ -85,17 +93,15 @@ impl Request {
     }
 
     /// Changes the key. The tags of the new key are added to the request's.
-    pub(crate) fn rename(&mut self, mut key: KeyBuf) {
-        if let Some(of_key) = key.take_tags() {
-            self.tags.add(&of_key);
-        }
-        self.key = key;
+    pub(crate) fn rename(&mut self, key: &KeyBuf) {
+        key.tags().into_iter().for_each(|tags| self.tags.add(tags));
+        self.key = EntryKey::from(key);
     }
 
     /// The tags that an entry needs to be served, and with which a value is stored.
     #[inline]
     pub(crate) fn declared(&self) -> Declared<'_> {
-        Declared::new(self.policy.tags, &self.tags)
+        Declared::new(self.policy.tags, self.tags.as_str())
     }
 
     pub(crate) fn tags(&self) -> impl Iterator<Item = &str> {
@@ -180,16 +186,16 @@ impl Request {
     }
 
     /// Issues a ticket for a load that begins now.
-    pub(crate) fn ticket(&self, engine: &Arc<Engine>, id: KeyId) -> Ticket {
-        self.enlist(engine, id);
-        engine.fences.issue(id, self.key.as_str(), engine.generations.stamp(self.tags()))
+    pub(crate) fn ticket(&self, engine: &Arc<Engine>) -> Ticket {
+        self.enlist(engine);
+        engine.fences.issue(&self.key, engine.generations.stamp(self.tags()))
     }
 
     /// Tells the cell where its value may be stored. Called before the ticket is issued: without a ticket
     /// nothing is stored.
-    pub(crate) fn enlist(&self, engine: &Arc<Engine>, id: KeyId) {
+    pub(crate) fn enlist(&self, engine: &Arc<Engine>) {
         if let Some(cell) = &self.cell {
-            cell.enlist(engine, id, self.key.as_str());
+            cell.enlist(engine, &self.key);
         }
     }
 }

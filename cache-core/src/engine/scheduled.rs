@@ -21,7 +21,7 @@ use super::spawn::Surroundings;
 use super::verdict::ReadRules;
 use crate::base::{BoxFuture, Mutex, Selection, Timestamp};
 use crate::entry::{Freshness, Stored};
-use crate::key::{KeyBuf, KeyId};
+use crate::key::{EntryKey, KeyId};
 use crate::tags::TagSnapshot;
 
 /// Makes a load with its own inputs, each time it is called: to replace the given value, if the load asks for it, in
@@ -108,7 +108,7 @@ impl Scheduled {
     }
 
     /// Whether an entry of it with these tags is covered.
-    pub(crate) fn is_in(&self, what: &Selection<KeyBuf>, stamps: &TagSnapshot) -> bool {
+    pub(crate) fn is_in(&self, what: &Selection<EntryKey>, stamps: &TagSnapshot) -> bool {
         match what {
             Selection::Keys(key) => key.id() == self.id(),
             Selection::Pattern(pattern) => pattern.covers(self.request.key.as_str()),

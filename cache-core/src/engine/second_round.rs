@@ -11,7 +11,7 @@ use super::handle::Engine;
 use super::mutation::{Mutation, report};
 use super::spawn::start_now;
 use crate::base::{Error, Selection, all_begun};
-use crate::key::KeyBuf;
+use crate::key::EntryKey;
 use crate::remote::RemoteEviction;
 
 /// The evictions of a list so far.
@@ -84,7 +84,7 @@ fn in_the_store(what: &Mutation) -> Option<RemoteEviction> {
         Mutation::Evict(selection, _) | Mutation::MarkStale(selection) => selection.clone(),
         Mutation::Expire(key, _) => Selection::Keys(key.clone()),
     };
-    let keys = |key: KeyBuf| (!key.is_here()).then(|| vec![key.as_str().to_owned()]);
+    let keys = |key: EntryKey| (!key.is_here()).then(|| vec![key.as_str().to_owned()]);
     Some(match selection {
         Selection::Keys(key) => Selection::Keys(keys(key)?),
         Selection::Pattern(pattern) => Selection::Pattern(pattern),

@@ -8,7 +8,7 @@ use super::request::Request;
 use super::scope;
 use crate::base::{CacheValue, Error, PLAIN, Pattern, PolicyRef, Selection};
 use crate::codec::{RemoteValue, coder};
-use crate::key::{IntoKey, KeyBuf, TenantPrefix};
+use crate::key::{EntryKey, IntoKey, KeyBuf, TenantPrefix};
 use crate::tags::{Declared, bounded};
 
 /// The tenant of a handle.
@@ -130,7 +130,7 @@ impl Cache {
 
     /// The request of a value that a user names by key.
     pub(crate) fn request<T: RemoteValue>(&self, key: impl IntoKey, policy: PolicyRef) -> Request {
-        let mut request = Request::new(key.into_key_buf(), policy, Some(coder::<T>()));
+        let mut request = Request::by_hand(&key.into_key_buf(), policy, Some(coder::<T>()));
         restrict(&mut request, self.prefix(), None);
         request
     }
@@ -162,11 +162,8 @@ pub(crate) fn restrict(
 impl TenantPrefix {
     /// Restricts a request to the tenant.
     fn apply(&self, request: &mut Request) {
-        request.key = self.own(std::mem::take(&mut request.key));
-        for tag in self.tags() {
-            request.tags.begin();
-            request.tags.text().literal(&bounded(tag));
-        }
+        request.key = self.own_entry(request.key.clone());
+        self.tags().for_each(|tag| request.tags.add(tag));
     }
 
     /// Converts a tenant's eviction to one of the whole cache.
@@ -176,13 +173,13 @@ impl TenantPrefix {
                 Mutation::Evict(self.select(selection), progress)
             }
             Mutation::MarkStale(selection) => Mutation::MarkStale(self.select(selection)),
-            Mutation::Expire(key, ttl) => Mutation::Expire(self.key(key), ttl),
+            Mutation::Expire(key, ttl) => Mutation::Expire(self.own_entry(key), ttl),
         }
     }
 
-    fn select(&self, selection: Selection<KeyBuf>) -> Selection<KeyBuf> {
+    fn select(&self, selection: Selection<EntryKey>) -> Selection<EntryKey> {
         match selection {
-            Selection::Keys(key) => Selection::Keys(self.key(key)),
+            Selection::Keys(key) => Selection::Keys(self.own_entry(key)),
             Selection::Pattern(pattern) => Selection::Pattern(self.pattern(&pattern)),
             Selection::Tag(tag) => Selection::Tag(tag),
             Selection::All => Selection::Tag(bounded(self.tag()).into_owned()),

@@ -202,6 +202,11 @@ impl KeyBuf {
         self
     }
 
+    /// The tags that the key's entries carry, separated by line breaks.
+    pub(crate) fn tags(&self) -> Option<&str> {
+        self.tags.as_deref()
+    }
+
     /// Removes and returns the tags of the key's entries.
     pub(crate) fn take_tags(&mut self) -> Option<Arc<str>> {
         self.tags.take()

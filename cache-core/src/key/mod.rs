@@ -6,6 +6,7 @@
 mod args;
 mod buf;
 mod builder;
+mod entry_key;
 mod field;
 mod id;
 mod identity;
@@ -20,6 +21,7 @@ mod unordered;
 
 pub use buf::{KeyBuf, KeyPart, KeyText};
 pub use builder::KeyBuilder;
+pub(crate) use entry_key::EntryKey;
 pub use field::{Field, KeyDisplay, PushDisplay, PushExact};
 pub(crate) use id::{KeyId, random};
 pub(crate) use identity::identity;

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use sha2::{Digest, Sha256};
 
 use super::buf::KeyBuf;
+use super::entry_key::EntryKey;
 use super::named::unescaped;
 use crate::base::{Error, Pattern};
 
@@ -123,15 +124,25 @@ impl TenantPrefix {
     /// same whether it was written by hand or by a function.)
     pub(crate) fn own(&self, mut key: KeyBuf) -> KeyBuf {
         key.seal();
-        if self.of_scope && self.strip(key.as_str()).is_some() {
-            return key;
+        self.prefixed(key.as_str(), key.is_here()).unwrap_or(key)
+    }
+
+    /// The same for a complete key.
+    pub(crate) fn own_entry(&self, key: EntryKey) -> EntryKey {
+        self.prefixed(key.as_str(), key.is_here()).map_or(key, EntryKey::from)
+    }
+
+    /// The key with the prefix. `None` if it has the prefix already.
+    fn prefixed(&self, key: &str, here: bool) -> Option<KeyBuf> {
+        if self.of_scope && self.strip(key).is_some() {
+            return None;
         }
         let mut own = KeyBuf::new();
         own.literal(self.tag());
-        own.literal(key.as_str());
-        own.keep_here(key.is_here());
+        own.literal(key);
+        own.keep_here(here);
         own.seal();
-        own
+        Some(own)
     }
 
     /// The pattern, restricted to the tenant's own keys.

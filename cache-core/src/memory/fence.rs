@@ -20,7 +20,7 @@ use super::removed::Removed;
 use super::{MemoryTier, Weighed};
 use crate::base::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PrehashedMap};
 use crate::entry::Stored;
-use crate::key::KeyId;
+use crate::key::{EntryKey, KeyId};
 use crate::stats::RemovalCause;
 use crate::tags::{Evicted, TagSnapshot};
 
@@ -207,31 +207,26 @@ impl Fences {
     }
 
     /// Issues a ticket for a load that begins now. `stamps` must have been read before this call.
-    pub(crate) fn issue(self: &Arc<Self>, id: KeyId, key: &str, stamps: TagSnapshot) -> Ticket {
-        self.issue_for(FenceScope::Loads, id, key, stamps)
+    pub(crate) fn issue(self: &Arc<Self>, key: &EntryKey, stamps: TagSnapshot) -> Ticket {
+        self.issue_for(FenceScope::Loads, key, stamps)
     }
 
     /// Issues a ticket for a written value, which only [`FenceScope::All`] ends.
-    pub(crate) fn issue_write(
-        self: &Arc<Self>,
-        id: KeyId,
-        key: &str,
-        stamps: TagSnapshot,
-    ) -> Ticket {
-        self.issue_for(FenceScope::All, id, key, stamps)
+    pub(crate) fn issue_write(self: &Arc<Self>, key: &EntryKey, stamps: TagSnapshot) -> Ticket {
+        self.issue_for(FenceScope::All, key, stamps)
     }
 
     fn issue_for(
         self: &Arc<Self>,
         kind: FenceScope,
-        id: KeyId,
-        key: &str,
+        key: &EntryKey,
         stamps: TagSnapshot,
     ) -> Ticket {
+        let id = key.id();
         let mut shard = self.shard(id);
         let fence = Arc::clone(shard.entry(id).or_insert_with(|| {
             Arc::new(Fence {
-                key: key.into(),
+                key: key.text(),
                 life: AtomicU64::new(0),
                 loads: AtomicU64::new(0),
                 tickets: AtomicUsize::new(0),

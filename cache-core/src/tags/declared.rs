@@ -1,5 +1,7 @@
 //! The tags of one call.
 
+use smol_str::SmolStr;
+
 use super::generation::TagSnapshot;
 use super::length::bounded;
 use crate::base::READABLE;
@@ -31,7 +33,7 @@ impl Tags {
 
     /// Adds tags that are separated by line breaks.
     pub(crate) fn add(&mut self, tags: &str) {
-        for tag in tags.split('\n') {
+        for tag in tags_of(tags) {
             self.begin();
             self.0.literal(&bounded(tag));
         }
@@ -63,7 +65,45 @@ impl Tags {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.as_str().split('\n').filter(|tag| !tag.is_empty())
+        tags_of(self.as_str())
+    }
+
+    /// The tags, separated by line breaks.
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        // Most calls have none, and then nothing is validated.
+        if self.0.is_empty() { "" } else { self.0.as_str() }
+    }
+}
+
+fn tags_of(text: &str) -> impl Iterator<Item = &str> {
+    text.split('\n').filter(|tag| !tag.is_empty())
+}
+
+/// The tags of a request beyond the policy's, separated by line breaks. [`Tags`] has the room to write them; this has the room
+/// to keep them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestTags(SmolStr);
+
+impl RequestTags {
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Adds tags that are separated by line breaks.
+    pub(crate) fn add(&mut self, tags: &str) {
+        let mut all = Tags::new();
+        all.text().literal(&self.0);
+        all.add(tags);
+        *self = Self::from(&all);
+    }
+}
+
+impl From<&Tags> for RequestTags {
+    #[inline]
+    fn from(tags: &Tags) -> Self {
+        Self(SmolStr::new(tags.as_str()))
     }
 }
 
@@ -72,25 +112,26 @@ impl Tags {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Declared<'a> {
     fixed: &'static [&'static str],
-    call: Option<&'a Tags>,
+    /// Those of the call, separated by line breaks.
+    call: &'a str,
 }
 
 impl<'a> Declared<'a> {
     /// A reader that declares no tags.
-    pub(crate) const NONE: Declared<'static> = Declared { fixed: &[], call: None };
+    pub(crate) const NONE: Declared<'static> = Declared { fixed: &[], call: "" };
 
     #[inline]
-    pub(crate) fn new(fixed: &'static [&'static str], call: &'a Tags) -> Self {
-        Self { fixed, call: (!call.0.is_empty()).then_some(call) }
+    pub(crate) fn new(fixed: &'static [&'static str], call: &'a str) -> Self {
+        Self { fixed, call }
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
-        self.fixed.iter().copied().chain(self.call.into_iter().flat_map(Tags::iter))
+        self.fixed.iter().copied().chain(tags_of(self.call))
     }
 
     /// Whether an entry with these stamps carries all declared tags.
     #[inline]
     pub(crate) fn are_carried_by(self, stamps: &TagSnapshot) -> bool {
-        (self.fixed.is_empty() && self.call.is_none()) || stamps.carry(self.iter())
+        (self.fixed.is_empty() && self.call.is_empty()) || stamps.carry(self.iter())
     }
 }

@@ -16,8 +16,8 @@ mod order;
 pub(crate) mod subject;
 mod trust;
 
-pub(crate) use declared::Declared;
 pub use declared::Tags;
+pub(crate) use declared::{Declared, RequestTags};
 pub(crate) use generation::{Generations, Relation, Strength, TagSnapshot, Validity, relation};
 pub(crate) use length::bounded;
 pub(crate) use order::{Evicted, tick};

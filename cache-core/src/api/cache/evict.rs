@@ -3,7 +3,7 @@
 use crate::api::invalidation::{Evictions, Invalidation};
 use crate::base::{Error, Pattern, Selection};
 use crate::engine::{Cache, Mutation, PatternEviction};
-use crate::key::{IntoKey, KeyBuf};
+use crate::key::{EntryKey, IntoKey};
 use crate::registry::caches;
 use crate::tags::bounded;
 
@@ -70,7 +70,7 @@ impl Cache {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<u64, Error> {
-        let mut keys: Vec<KeyBuf> = keys.into_iter().map(|key| self.own(key)).collect();
+        let mut keys: Vec<EntryKey> = keys.into_iter().map(|key| self.own(key).into()).collect();
         keys.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         keys.dedup_by(|one, other| one.as_str() == other.as_str());
         self.engine.invalidate_keys(keys).await

@@ -128,7 +128,7 @@ impl Cache {
     /// # }
     /// ```
     pub async fn inspect(&self, key: impl IntoKey) -> Inspection {
-        self.engine.inspect(&self.own(key)).await
+        self.engine.inspect(&self.own(key).into()).await
     }
 
     /// Measures the memory of all entries of the memory tier, in bytes: the entries themselves, their keys and

@@ -35,7 +35,7 @@ impl Cache {
     /// # Errors
     /// The memory tier has no entry and the remote tier failed.
     pub async fn ttl(&self, key: impl IntoKey) -> Result<Option<Expiry>, Error> {
-        self.engine.expiry(&Request::new(self.own(key), PolicyRef::Static(&PLAIN), None)).await
+        self.engine.expiry(&Request::by_hand(&self.own(key), PolicyRef::Static(&PLAIN), None)).await
     }
 
     /// Changes the lifetime of a key's fresh entry: it is fresh for `ttl` from now on, and its stale windows
@@ -71,7 +71,8 @@ impl Cache {
     /// The remote tier failed. In that case, and if the future is dropped half-way, the entry is evicted, as
     /// by [`remove`](Self::remove), so it is never served for longer than requested.
     pub async fn expire(&self, key: impl IntoKey, ttl: Duration) -> Result<bool, Error> {
-        let changed = self.engine.invalidate(Mutation::Expire(self.own(key), Some(ttl))).await?;
+        let changed =
+            self.engine.invalidate(Mutation::Expire(self.own(key).into(), Some(ttl))).await?;
         Ok(changed > 0)
     }
 
@@ -80,7 +81,7 @@ impl Cache {
     /// # Errors
     /// As [`expire`](Self::expire).
     pub async fn persist(&self, key: impl IntoKey) -> Result<bool, Error> {
-        Ok(self.engine.invalidate(Mutation::Expire(self.own(key), None)).await? > 0)
+        Ok(self.engine.invalidate(Mutation::Expire(self.own(key).into(), None)).await? > 0)
     }
 
     /// Makes the value of a key old but keeps it for the fail-safe: reads no longer return it, and the next
@@ -117,7 +118,11 @@ impl Cache {
     /// The remote tier failed. In that case, and if the future is dropped half-way, this process evicts the
     /// value from the tier before it uses the tier again.
     pub async fn mark_stale(&self, key: impl IntoKey) -> Result<bool, Error> {
-        Ok(self.engine.invalidate(Mutation::MarkStale(Selection::Keys(self.own(key)))).await? > 0)
+        Ok(self
+            .engine
+            .invalidate(Mutation::MarkStale(Selection::Keys(self.own(key).into())))
+            .await?
+            > 0)
     }
 
     /// Makes all values with the tag old but keeps them for the fail-safe, in every process: what

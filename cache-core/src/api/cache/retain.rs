@@ -63,8 +63,8 @@ impl Cache {
         keep: &mut impl FnMut(&str, &T) -> bool,
     ) -> Result<u64, Error> {
         let request = |key: &String| {
-            let mut request =
-                Request::new(key.as_str().into(), PolicyRef::Static(&PLAIN), T::coder());
+            let key = KeyBuf::from(key.as_str());
+            let mut request = Request::by_hand(&key, PolicyRef::Static(&PLAIN), T::coder());
             restrict(&mut request, self.prefix(), None);
             request
         };

@@ -384,8 +384,8 @@ impl<'c, P> CacheEntry<'c, P> {
         tenant: Option<&TenantPrefix>,
     ) -> (Request, Option<Policy>) {
         let policy = self.own_policy();
-        let mut request = Request::new(self.key, PolicyRef::Static(&PLAIN), codec);
-        self.tags.iter().for_each(|tag| request.tags.add(tag));
+        let mut request = Request::by_hand(&self.key, PolicyRef::Static(&PLAIN), codec);
+        request.tags.add(self.tags.as_str());
         restrict(&mut request, self.cache.prefix(), tenant);
         request.decide = self.decide;
         request.fails = self.fails;

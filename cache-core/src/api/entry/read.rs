@@ -20,7 +20,7 @@ impl<P> CacheEntry<'_, P> {
         let engine = &self.cache.engine;
         let fixed = self.policy.map_or(PLAIN.tags, |policy| policy.tags);
         if self.is_plain() {
-            let declared = Declared::new(fixed, &self.tags);
+            let declared = Declared::new(fixed, self.tags.as_str());
             let hit = engine.first_look(self.key.id(), declared, &PLAIN, None, &mut false);
             if let Some(hit) = hit {
                 return Ok(Some(hit.value));
@@ -245,7 +245,7 @@ impl<P> CacheEntry<'_, P> {
         if matches!(request.mode, Mode::Normal | Mode::AcceptStale) && no_active_scope() {
             // A hit does not allocate the policy.
             let policy = policy.as_ref().unwrap_or(&PLAIN);
-            let tags = Declared::new(policy.tags, &request.tags);
+            let tags = Declared::new(policy.tags, request.tags.as_str());
             let (id, early) = (request.key.id(), &mut request.drawn);
             if let Some(hit) = engine.first_look(id, tags, policy, None, early) {
                 return hit.map(Ok);

@@ -11,7 +11,7 @@ use super::list::{Invalidation, Place};
 use crate::base::{Error, Selection};
 use crate::call::EvictTarget;
 use crate::engine::{Cache, Engine, Mutation, SecondRound, TOGETHER, evict_in_background, report};
-use crate::key::{KeyBuf, TenantText, Written};
+use crate::key::{EntryKey, KeyBuf, TenantText, Written};
 
 /// The evictions of a mutator. Made by `#[cache_evict]`.
 #[derive(Debug)]
@@ -176,7 +176,7 @@ impl Evictions {
     }
 
     /// The keys at the end of the list that belong to this cache, which one request evicts.
-    fn keys_at_the_end(&self, engine: &Arc<Engine>) -> Vec<KeyBuf> {
+    fn keys_at_the_end(&self, engine: &Arc<Engine>) -> Vec<EntryKey> {
         let here = |place: &Place| {
             place.resolve(self.home.as_ref()).is_ok_and(|at| Arc::ptr_eq(&at.engine, engine))
         };

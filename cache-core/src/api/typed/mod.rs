@@ -282,7 +282,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self
             .cache
             .engine
-            .invalidate(Mutation::Expire(self.cache.own(self.buf(id)), Some(ttl)))
+            .invalidate(Mutation::Expire(self.cache.own(self.buf(id)).into(), Some(ttl)))
             .await?
             > 0)
     }
@@ -295,7 +295,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self
             .cache
             .engine
-            .invalidate(Mutation::Expire(self.cache.own(self.buf(id)), None))
+            .invalidate(Mutation::Expire(self.cache.own(self.buf(id)).into(), None))
             .await?
             > 0)
     }
@@ -308,7 +308,7 @@ impl<K: Serialize + ?Sized, V: RemoteValue> ModelCache<K, V> {
         Ok(self
             .cache
             .engine
-            .invalidate(Mutation::MarkStale(Selection::Keys(self.cache.own(self.buf(id)))))
+            .invalidate(Mutation::MarkStale(Selection::Keys(self.cache.own(self.buf(id)).into())))
             .await?
             > 0)
     }

@@ -9,7 +9,7 @@ use super::report::{Tally, WarmReport};
 use super::{CONCURRENCY, OnProgress, carry_out, check};
 use crate::base::{BoxFuture, Error, Pattern, Selection, Source};
 use crate::engine::{Cache, Engine, Mutation, Outcome, Scheduled, TransactionScope};
-use crate::key::KeyBuf;
+use crate::key::EntryKey;
 use crate::tags::bounded;
 
 impl Cache {
@@ -57,7 +57,7 @@ impl Cache {
 #[must_use = "nothing is loaded before this is awaited"]
 pub struct Reload<'a> {
     cache: Cache,
-    what: Vec<Selection<KeyBuf>>,
+    what: Vec<Selection<EntryKey>>,
     concurrency: usize,
     on_progress: Option<OnProgress<'a>>,
 }
@@ -69,7 +69,7 @@ impl fmt::Debug for Reload<'_> {
 }
 
 impl<'a> Reload<'a> {
-    pub(in crate::api) fn new(cache: Cache, what: Vec<Selection<KeyBuf>>) -> Self {
+    pub(in crate::api) fn new(cache: Cache, what: Vec<Selection<EntryKey>>) -> Self {
         Self { cache, what, concurrency: CONCURRENCY, on_progress: None }
     }
 

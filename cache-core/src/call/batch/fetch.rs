@@ -89,7 +89,7 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
             tags.text().literal(tag);
         }
         key.seal();
-        self.target.judge(&key);
+        self.target.judge(key.refused());
         self.items.push(Item { key, tags: tags.bounded() });
         if self.ids.len() == FEW {
             self.ids.reserve(self.room.saturating_sub(FEW));

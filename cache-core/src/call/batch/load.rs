@@ -125,7 +125,7 @@ where
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<G::Whole>> {
         let Inside { engine, items, policy, site } = inside;
         let look = |item: &Item| {
-            let tags = Declared::new(policy.tags, &item.tags);
+            let tags = Declared::new(policy.tags, item.tags.as_str());
             engine.look_for(item.key.id(), tags, policy, &mut false).map(|hit| hit.value)
         };
         // Not kept in the batch, because values may be large.

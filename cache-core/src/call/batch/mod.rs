@@ -31,6 +31,8 @@ use super::target::CacheRef;
 use crate::base::{Expiry, PolicyRef, Source, Usage};
 use crate::codec::Coder;
 use crate::engine::{Decide, Mode, Request, Site};
+use crate::key::EntryKey;
+use crate::tags::RequestTags;
 use items::{Item, Items};
 use load::Inside;
 
@@ -202,8 +204,8 @@ fn asking(
         None => like.policy,
     };
     let requests = items.iter().map(|item| {
-        let mut request = Request::new(item.key.clone(), policy.clone(), like.codec);
-        request.tags = item.tags.clone();
+        let (key, tags) = (EntryKey::from(&item.key), RequestTags::from(&item.tags));
+        let mut request = Request::new(key, tags, policy.clone(), like.codec);
         request.mode = like.mode;
         request.blocking = like.blocking;
         request.site = Some(like.site);

@@ -10,7 +10,7 @@ use crate::engine::handle::Engine;
 use crate::engine::mutation::{Mutation, report};
 use crate::engine::request::{Mode, Request};
 use crate::entry::Stored;
-use crate::key::KeyBuf;
+use crate::key::EntryKey;
 use crate::memory::{Fate, FenceScope, Ticket};
 use crate::tags::TagSnapshot;
 
@@ -126,7 +126,10 @@ impl Engine {
 
     /// Like [`invalidate`](Self::invalidate), for many keys: keys that no transaction holds are evicted
     /// together.
-    pub(crate) async fn invalidate_keys(self: &Arc<Self>, keys: Vec<KeyBuf>) -> Result<u64, Error> {
+    pub(crate) async fn invalidate_keys(
+        self: &Arc<Self>,
+        keys: Vec<EntryKey>,
+    ) -> Result<u64, Error> {
         if no_active_scope() || transaction::current().is_none() {
             return self.evict_keys(&keys).await;
         }
@@ -173,7 +176,7 @@ impl Engine {
             Box::pin(written) as crate::base::BoxFuture<'static, _>
         });
         let stamps = self.generations.stamp(request.tags());
-        let of = (request.key.as_str().into(), stamps);
+        let of = (request.key.text(), stamps);
         let entry = self.entry(request, of, own, (&request.policy, Duration::ZERO));
         match held.put(self, request.key.clone(), entry, write) {
             EnlistResult::Held => Ok(()),

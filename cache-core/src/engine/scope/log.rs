@@ -12,7 +12,7 @@ use crate::engine::mutation::{Mutation, report};
 use crate::engine::request::Request;
 use crate::engine::second_round::{SecondRound, evict_in_background};
 use crate::entry::Stored;
-use crate::key::KeyBuf;
+use crate::key::EntryKey;
 use crate::memory::Ticket;
 use crate::tags::{TagSnapshot, tick};
 
@@ -27,7 +27,7 @@ type Write = Box<dyn FnOnce() -> BoxFuture<'static, Result<(), Error>> + Send>;
 /// One operation in one cache.
 pub(super) enum Operation {
     Evict(Mutation),
-    Put(KeyBuf, Write),
+    Put(EntryKey, Write),
 }
 
 impl fmt::Debug for Operation {
@@ -206,7 +206,7 @@ impl TransactionLog {
     pub(super) fn put(
         &self,
         cache: &Arc<Engine>,
-        key: KeyBuf,
+        key: EntryKey,
         entry: Stored,
         write: Write,
     ) -> EnlistResult<Write> {
@@ -445,7 +445,7 @@ impl PendingOperations {
     }
 
     /// Consecutive keys of one cache: one request to the remote tier.
-    fn leading_keys(&self, cache: &Arc<Engine>) -> Vec<KeyBuf> {
+    fn leading_keys(&self, cache: &Arc<Engine>) -> Vec<EntryKey> {
         let keys = self.steps.iter().map_while(|(other, step)| match step {
             Operation::Evict(Mutation::Evict(Selection::Keys(key), _))
                 if Arc::ptr_eq(other, cache) =>

@@ -9,7 +9,7 @@ use crate::base::{Pattern, Selection};
 use crate::engine::handle::Engine;
 use crate::engine::mutation::Mutation;
 use crate::engine::request::Request;
-use crate::key::{KeyBuf, KeyId};
+use crate::key::{EntryKey, KeyId};
 use crate::memory::MemoryTier;
 use crate::tags::TagSnapshot;
 
@@ -34,7 +34,7 @@ struct Selected {
 
 impl Selected {
     /// Adds an eviction; returns whether it was new.
-    fn add(&mut self, selection: &Selection<KeyBuf>) -> bool {
+    fn add(&mut self, selection: &Selection<EntryKey>) -> bool {
         match selection {
             Selection::Keys(key) => self.keys.insert(key.id()),
             Selection::Tag(tag) => self.tags.insert(tag.clone()),
@@ -50,7 +50,7 @@ impl Selected {
     }
 
     /// Whether exactly this was added.
-    fn has(&self, selection: &Selection<KeyBuf>) -> bool {
+    fn has(&self, selection: &Selection<EntryKey>) -> bool {
         match selection {
             Selection::Keys(key) => self.keys.contains(&key.id()),
             Selection::Tag(tag) => self.tags.contains(tag),

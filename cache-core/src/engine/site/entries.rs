@@ -2,7 +2,7 @@
 
 use super::Site;
 use crate::base::{Pattern, Selection};
-use crate::key::{KeyBuf, Part, Written};
+use crate::key::{EntryKey, KeyBuf, Part, Written};
 
 /// A leading argument of a call, as keys may contain it; `None` if its type cannot be part of such a key.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Inside {
 
 impl Site {
     /// All entries of the function, if a tag has exactly these: one increment ends them.
-    pub(crate) fn tagged_entries(&self) -> Option<Selection<KeyBuf>> {
+    pub(crate) fn tagged_entries(&self) -> Option<Selection<EntryKey>> {
         self.operation.map(|tag| Selection::Tag(tag.to_owned()))
     }
 

@@ -1,0 +1,70 @@
+//! A complete key.
+
+use std::sync::Arc;
+
+use smol_str::SmolStr;
+
+use super::buf::KeyBuf;
+use super::id::KeyId;
+use crate::base::Error;
+
+/// The key of an entry: a text that is complete, and its identity. A [`KeyBuf`] has the room to write a key; this has the room
+/// to keep one.
+#[derive(Clone, Debug)]
+pub(crate) struct EntryKey {
+    text: SmolStr,
+    id: KeyId,
+    /// Set for keys that only this process can form: their entries are never sent to the remote tier or the bus.
+    here: bool,
+    /// Set if nothing may be cached under this key, because the key does not identify its call.
+    refused: Option<Arc<Error>>,
+}
+
+impl EntryKey {
+    /// The key of an entry of this process only.
+    pub(crate) fn only_here(text: SmolStr, id: KeyId) -> Self {
+        Self { text, id, here: true, refused: None }
+    }
+
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The text, which an entry keeps.
+    #[inline]
+    pub(crate) fn text(&self) -> SmolStr {
+        self.text.clone()
+    }
+
+    /// The identity in memory.
+    #[inline]
+    pub(crate) fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Whether only this process can form the key.
+    #[inline]
+    pub(crate) fn is_here(&self) -> bool {
+        self.here
+    }
+
+    /// The reason why nothing may be cached under this key, if there is one.
+    #[inline]
+    pub(crate) fn refused(&self) -> Option<&Arc<Error>> {
+        self.refused.as_ref()
+    }
+}
+
+impl From<&KeyBuf> for EntryKey {
+    fn from(key: &KeyBuf) -> Self {
+        let text = SmolStr::new(key.as_str());
+        Self { text, id: key.id(), here: key.is_here(), refused: key.refused().cloned() }
+    }
+}
+
+impl From<KeyBuf> for EntryKey {
+    fn from(key: KeyBuf) -> Self {
+        Self::from(&key)
+    }
+}
