@@ -131,27 +131,53 @@ pub(crate) enum Freshness {
     Expired,
 }
 
-/// What changes after the entry was stored. (Its times never change: a read does not renew a lifetime.)
+/// The times of an entry that differ from the end of its freshness. Most entries have none, so these are kept elsewhere.
 #[derive(Debug)]
-pub(crate) struct Marks {
+struct Extra {
+    confirmed_until: Timestamp,
+    stale_until: Timestamp,
+    keep_until: Timestamp,
+    idle: Span,
     /// The last read; only kept for entries with a time to idle, and for those that are refreshed while they are in use.
     /// `NEVER` for others.
     read: AtomicU64,
-    /// No load is tried until then while the entry can be served.
-    rest: AtomicU64,
 }
 
-impl Marks {
-    fn new(read: Timestamp) -> Self {
-        Self { read: AtomicU64::new(read.0), rest: AtomicU64::new(0) }
+impl Extra {
+    /// `None` if all times are the end of freshness, and reads are not recorded.
+    fn of(life: &Lifetime, read: Timestamp) -> Option<Box<Self>> {
+        let Lifetime { confirmed_until, fresh_until, stale_until, keep_until, idle, .. } = *life;
+        let same = |other: Timestamp| other == fresh_until;
+        let plain = same(confirmed_until) && same(stale_until) && same(keep_until);
+        let recorded = read != Timestamp::NEVER || !idle.is_zero();
+        (!plain || recorded).then(|| {
+            let read = AtomicU64::new(read.0);
+            Box::new(Self { confirmed_until, stale_until, keep_until, idle, read })
+        })
+    }
+
+    fn read(&self) -> Timestamp {
+        Timestamp(self.read.load(Ordering::Relaxed))
+    }
+
+    /// The moment at which the entry expires.
+    fn expiry(&self) -> Timestamp {
+        match self.idle.is_zero() {
+            true => self.keep_until,
+            false => self.keep_until.min(self.read().after(self.idle.get())),
+        }
     }
 }
 
-/// What the tiers know about an entry besides its value.
+/// What the tiers know about an entry besides its value. (Its times never change: a read does not renew a lifetime.)
 #[derive(Debug)]
 pub(crate) struct Header {
-    pub(crate) life: Lifetime,
-    pub(crate) marks: Marks,
+    pub(crate) created: Timestamp,
+    fresh_until: Timestamp,
+    cost: Span,
+    extra: Option<Box<Extra>>,
+    /// No load is tried until then while the entry can be served.
+    rest: AtomicU64,
     /// The generations under which the value was loaded. The entry is valid while they are current.
     pub(crate) stamps: TagSnapshot,
     /// In place up to 23 bytes.
@@ -165,32 +191,53 @@ struct Entry<V> {
 }
 
 impl Header {
+    fn new(life: &Lifetime, read: Timestamp, stamps: TagSnapshot, key: SmolStr) -> Self {
+        let Lifetime { created, fresh_until, cost, .. } = *life;
+        let (extra, rest) = (Extra::of(life, read), AtomicU64::new(0));
+        Self { created, fresh_until, cost, extra, rest, stamps, key }
+    }
+
+    pub(crate) fn life(&self) -> Lifetime {
+        let Self { created, fresh_until, cost, .. } = *self;
+        let end = (fresh_until, fresh_until, fresh_until, Span::default());
+        let (confirmed_until, stale_until, keep_until, idle) = match &self.extra {
+            None => end,
+            Some(extra) => (extra.confirmed_until, extra.stale_until, extra.keep_until, extra.idle),
+        };
+        Lifetime { created, confirmed_until, fresh_until, stale_until, keep_until, idle, cost }
+    }
+
     #[inline]
     pub(crate) fn at(&self, now: Timestamp) -> Freshness {
-        if !self.life.idle.is_zero() && now >= self.expiry() {
-            return Freshness::Expired;
+        match &self.extra {
+            None if now < self.fresh_until => Freshness::Fresh,
+            None => Freshness::Expired,
+            Some(extra) if !extra.idle.is_zero() && now >= extra.expiry() => Freshness::Expired,
+            Some(_) => self.life().at(now),
         }
-        self.life.at(now)
     }
 
     /// The moment from which no caller gets the entry. A read may move it forwards while the entry is in
     /// memory; nothing moves it back.
     pub(crate) fn expiry(&self) -> Timestamp {
-        match self.life.idle.is_zero() {
-            true => self.life.keep_until,
-            false => self.life.keep_until.min(self.read().after(self.life.idle.get())),
-        }
+        self.extra.as_ref().map_or(self.fresh_until, |extra| extra.expiry())
     }
 
     /// The moment from which the entry is not fresh, if no read comes before.
     pub(crate) fn fresh_until(&self) -> Timestamp {
-        self.life.fresh_until.min(self.expiry())
+        self.fresh_until.min(self.expiry())
     }
 
-    /// The last read, if reads are recorded.
+    /// The last read, if reads are recorded. Otherwise `NEVER`.
     #[inline]
     pub(crate) fn read(&self) -> Timestamp {
-        Timestamp(self.marks.read.load(Ordering::Relaxed))
+        self.extra.as_ref().map_or(Timestamp::NEVER, |extra| extra.read())
+    }
+
+    fn record(&self, read: Timestamp) {
+        if let Some(extra) = &self.extra {
+            extra.read.store(read.0, Ordering::Relaxed);
+        }
     }
 
     /// Records a read.
@@ -199,7 +246,7 @@ impl Header {
         let read = self.read();
         // Readers share the cache line, so this stores only when the coarse clock has moved.
         if read != Timestamp::NEVER && read != now {
-            self.marks.read.store(now.0, Ordering::Relaxed);
+            self.record(now);
         }
     }
 
@@ -207,23 +254,23 @@ impl Header {
     pub(crate) fn read_as(&self, other: &Self) {
         let read = other.read();
         if self.read() != Timestamp::NEVER && read != Timestamp::NEVER {
-            self.marks.read.store(read.0, Ordering::Relaxed);
+            self.record(read);
         }
     }
 
     /// Records a failed load: no other load is tried before `until` while this entry can be served.
     pub(crate) fn rest_until(&self, until: Timestamp) {
-        self.marks.rest.fetch_max(until.0, Ordering::Relaxed);
+        self.rest.fetch_max(until.0, Ordering::Relaxed);
     }
 
     /// Copies the pause between loads from `other`.
     pub(crate) fn rest_as(&self, other: &Self) {
-        self.rest_until(Timestamp(other.marks.rest.load(Ordering::Relaxed)));
+        self.rest_until(Timestamp(other.rest.load(Ordering::Relaxed)));
     }
 
     /// Whether loads pause after a failure.
     pub(crate) fn rests(&self, now: Timestamp) -> bool {
-        now.0 < self.marks.rest.load(Ordering::Relaxed)
+        now.0 < self.rest.load(Ordering::Relaxed)
     }
 }
 
@@ -242,8 +289,8 @@ impl EntryHeader {
     pub(crate) fn around<V: Value>(self, value: V) -> Stored {
         let Self { life, stamps, key, read, counts_reads } = self;
         let counts = counts_reads || !life.idle.is_zero();
-        let marks = Marks::new(if counts { read } else { Timestamp::NEVER });
-        Arc::new(Entry { header: Header { life, marks, stamps, key }, value })
+        let read = if counts { read } else { Timestamp::NEVER };
+        Arc::new(Entry { header: Header::new(&life, read, stamps, key), value })
     }
 }
 

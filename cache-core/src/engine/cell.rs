@@ -176,7 +176,7 @@ impl CellContents {
     fn keys(&self) -> Vec<(Arc<Engine>, EntryKey)> {
         let entries = self.lock();
         let alive = entries.iter().filter_map(|place| {
-            let key = EntryKey::only_here(place.key.clone(), place.id);
+            let key = EntryKey::only_here(&place.key, place.id);
             Some((place.cache.upgrade()?, key))
         });
         alive.collect()

@@ -199,11 +199,11 @@ impl Engine {
             return Ok(Attempted::Again);
         }
         let (id, key) = (request.key.id(), request.key.as_str());
-        let envelope = self.envelope(&entry.life, &ticket.stamps);
+        let envelope = self.envelope(&entry.life(), &ticket.stamps);
         let place = (self.namespace.as_str(), key);
         let bytes = self.wire.write(codec, place, &envelope, entry.any());
         let bytes = bytes.map_err(|message| self.unencodable(request.site, key, message))?;
-        let ttl = Some(self.remote_ttl(&entry.life));
+        let ttl = Some(self.remote_ttl(&entry.life()));
         let writing = Writing { bytes, ttl, announce: true, depends: remote.depends(&envelope) };
         // If this fails or is dropped half-way, it is unknown which value the store has.
         let otherwise = self.evict_otherwise(id, key, true);

@@ -39,8 +39,17 @@ impl RandomSource {
 const HORIZON: f64 = 40.0;
 
 /// Whether a reader of a fresh entry must refresh it now.
-pub(crate) fn is_early(life: &Lifetime, now: Timestamp, beta: f64, chance: &RandomSource) -> bool {
-    if beta <= 0.0 || life.cost.is_zero() {
+pub(crate) fn is_early(
+    life: impl FnOnce() -> Lifetime,
+    now: Timestamp,
+    beta: f64,
+    chance: &RandomSource,
+) -> bool {
+    if beta <= 0.0 {
+        return false;
+    }
+    let life = life();
+    if life.cost.is_zero() {
         return false;
     }
     let Some(left) = life.fresh_until.since(now) else { return false };
@@ -76,7 +85,7 @@ mod tests {
     fn share(cost: Duration, left: Duration, beta: f64) -> f64 {
         let (life, chance) = (life(cost), RandomSource::new(1));
         let now = life.fresh_until.before(left);
-        f64::from((0..10_000).filter(|_| is_early(&life, now, beta, &chance)).count() as u32)
+        f64::from((0..10_000).filter(|_| is_early(|| life, now, beta, &chance)).count() as u32)
             / 10_000.0
     }
 

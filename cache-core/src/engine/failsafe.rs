@@ -45,7 +45,7 @@ impl Engine {
                 return Some(entry);
             };
             let now = self.clock.now();
-            let life = entry.life.outdated(now);
+            let life = entry.life().outdated(now);
             if now >= life.keep_until {
                 return None;
             }
@@ -162,7 +162,7 @@ impl ReadContext {
             return None;
         }
         self.tally().memory_hits();
-        let age = self.engine.clock.now().since(entry.life.created);
+        let age = self.engine.clock.now().since(entry.created);
         let value = Err(Fault::Shared(Arc::clone(&failure.error)));
         Some(Cached { value, source: Source::Memory, age: age.unwrap_or(Duration::ZERO) })
     }

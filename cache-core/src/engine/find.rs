@@ -63,7 +63,7 @@ impl ReadPurpose {
     /// Whether a fresh entry serves the purpose.
     pub(super) fn takes(self, entry: &Stored) -> bool {
         match self {
-            Self::Renew { fresh: Some(made) } => entry.life.created > made.after(TOLERANCE),
+            Self::Renew { fresh: Some(made) } => entry.created > made.after(TOLERANCE),
             _ => true,
         }
     }

@@ -152,7 +152,7 @@ impl Engine {
             tags: names(&entry.stamps),
             is_error: !is_value(entry),
             type_name: is_value(entry).then(|| entry.kind().name.to_owned()),
-            ..EntryInfo::new(state, &entry.life, ends, (now, bytes))
+            ..EntryInfo::new(state, &entry.life(), ends, (now, bytes))
         }
     }
 

@@ -104,7 +104,7 @@ impl Engine {
             let Some(entry) = self.unverified(id, Declared::NONE).filter(is_value) else {
                 return false;
             };
-            let again = entry.with_life(entry.life.until(until));
+            let again = entry.with_life(entry.life().until(until));
             if self.fences.exchange(id, memory, (&entry, &again), true) {
                 return true;
             }
@@ -136,7 +136,7 @@ impl Engine {
             entry.at(now) != Freshness::Expired && self.generations.current(&entry.stamps)
         });
         let kept = entry.as_ref().and_then(|entry| {
-            let life = entry.life.outdated(now);
+            let life = entry.life().outdated(now);
             let keeps = is_value(entry) && now < life.keep_until;
             keeps.then(|| (entry, entry.with_life(life)))
         });

@@ -222,7 +222,7 @@ impl Engine {
         policy: &Policy,
     ) -> Verdict {
         entry.touch(now);
-        let age = now.since(entry.life.created).unwrap_or_default();
+        let age = now.since(entry.created).unwrap_or_default();
         let source = source(freshness);
         if freshness == Freshness::Fresh && policy.plain_hits {
             return Verdict::Hit(source, age);
@@ -257,7 +257,9 @@ impl Engine {
             return RefreshDecision::Nothing;
         }
         match freshness {
-            Freshness::Fresh if drawn || is_early(&entry.life, now, policy.early, &self.chance) => {
+            Freshness::Fresh
+                if drawn || is_early(|| entry.life(), now, policy.early, &self.chance) =>
+            {
                 RefreshDecision::Refresh
             }
             Freshness::Fresh | Freshness::Unconfirmed => RefreshDecision::Nothing,
@@ -616,7 +618,7 @@ pub(crate) fn promote(engine: &Engine, ticket: &Ticket, entry: &Stored, request:
         && engine.generations.current(&held.stamps)
         && held.at(engine.clock.now()) != Freshness::Expired
     {
-        if held.life.created > entry.life.created.after(TOLERANCE) {
+        if held.created > entry.created.after(TOLERANCE) {
             // A newer one, which is being written to the remote tier, or never goes there.
             return;
         }

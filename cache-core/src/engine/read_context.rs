@@ -102,7 +102,7 @@ impl ReadContext {
     /// The entry, if its value has this read's type.
     pub(super) fn cached(&self, entry: &Stored, source: Source) -> Option<Hit> {
         let value = Arc::clone(entry);
-        let age = self.engine.clock.now().since(entry.life.created).unwrap_or_default();
+        let age = self.engine.clock.now().since(entry.created).unwrap_or_default();
         entry.is(self.rules.kind).then_some(Cached { value, source, age })
     }
 

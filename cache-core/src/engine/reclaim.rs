@@ -18,7 +18,7 @@ impl Engine {
             return None;
         }
         let soft = self.generations.since_outdated(&entry.stamps).is_some();
-        let kept = soft && now < entry.life.outdated(now).keep_until;
+        let kept = soft && now < entry.life().outdated(now).keep_until;
         (!kept).then_some(RemovalCause::Tag)
     }
 

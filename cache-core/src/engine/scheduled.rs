@@ -267,7 +267,7 @@ impl Scheduled {
                 entry.at(job.engine.clock.now()),
                 Freshness::Fresh | Freshness::Unconfirmed
             );
-        Some(Current { made: entry.life.created, read: entry.read(), fresh })
+        Some(Current { made: entry.created, read: entry.read(), fresh })
     }
 }
 

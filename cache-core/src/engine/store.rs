@@ -213,7 +213,7 @@ impl Engine {
         let aside = || seat.as_ref().map(Seat::aside);
         let ready = self.before_write(remote, &entry.key, aside).await;
         // Made after that wait: the envelope has the remaining lifetime.
-        let envelope = self.envelope(&entry.life, committed.stamps());
+        let envelope = self.envelope(&entry.life(), committed.stamps());
         let place = (self.namespace.as_str(), &*entry.key);
         let bytes = match self.wire.write(codec, place, &envelope, entry.any()) {
             Ok(bytes) => bytes,
@@ -222,7 +222,7 @@ impl Engine {
         if self.memory.is_none() {
             self.counters.of(site).stores();
         }
-        let ttl = Some(self.remote_ttl(&entry.life));
+        let ttl = Some(self.remote_ttl(&entry.life()));
         let depends = remote.depends(&envelope);
         let token = lease.as_ref().map(Lease::token);
         let writing = Writing { bytes, ttl, announce: replaces, depends };

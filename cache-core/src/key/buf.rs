@@ -33,7 +33,7 @@ pub struct KeyBuf {
 /// effects, so it is evaluated once for each call.
 #[derive(Clone)]
 pub struct KeyPart {
-    text: ShortText,
+    text: ShortText<24>,
     here: bool,
 }
 
@@ -42,7 +42,7 @@ impl KeyPart {
     pub fn of<T: KeyText + ?Sized>(text: &T) -> Self {
         let mut written = KeyBuf::new();
         written.display(text);
-        Self { text: ShortText::from(&written.text), here: written.here }
+        Self { text: ShortText::of_bytes(&written.text), here: written.here }
     }
 }
 

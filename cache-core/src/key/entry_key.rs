@@ -6,13 +6,14 @@ use smol_str::SmolStr;
 
 use super::buf::KeyBuf;
 use super::id::KeyId;
+use super::text::ShortText;
 use crate::base::Error;
 
-/// The key of an entry: a text that is complete, and its identity. A [`KeyBuf`] has the room to write a key; this has the room
-/// to keep one.
+/// The key of an entry: a text that is complete, and its identity. A [`KeyBuf`] has room to write a key. This has less, because
+/// each request has one.
 #[derive(Clone, Debug)]
 pub(crate) struct EntryKey {
-    text: SmolStr,
+    text: ShortText<56>,
     id: KeyId,
     /// Set for keys that only this process can form: their entries are never sent to the remote tier or the bus.
     here: bool,
@@ -22,19 +23,18 @@ pub(crate) struct EntryKey {
 
 impl EntryKey {
     /// The key of an entry of this process only.
-    pub(crate) fn only_here(text: SmolStr, id: KeyId) -> Self {
-        Self { text, id, here: true, refused: None }
+    pub(crate) fn only_here(text: &str, id: KeyId) -> Self {
+        Self { text: ShortText::from(text), id, here: true, refused: None }
     }
 
     #[inline]
     pub(crate) fn as_str(&self) -> &str {
-        &self.text
+        self.text.as_str()
     }
 
-    /// The text, which an entry keeps.
-    #[inline]
+    /// The text, for an entry to keep.
     pub(crate) fn text(&self) -> SmolStr {
-        self.text.clone()
+        SmolStr::new(self.as_str())
     }
 
     /// The identity in memory.
@@ -58,7 +58,7 @@ impl EntryKey {
 
 impl From<&KeyBuf> for EntryKey {
     fn from(key: &KeyBuf) -> Self {
-        let text = SmolStr::new(key.as_str());
+        let text = ShortText::of_bytes(key.bytes());
         Self { text, id: key.id(), here: key.is_here(), refused: key.refused().cloned() }
     }
 }

@@ -35,3 +35,4 @@ pub use template::Part;
 pub(crate) use template::Template;
 pub(crate) use tenant::TenantPrefix;
 pub use tenant::TenantText;
+pub(crate) use text::ShortText;

@@ -1,6 +1,7 @@
 //! The bytes of a key while it is written: in place for a short key, otherwise in a buffer that the thread
 //! keeps for its next long key.
 
+use std::fmt;
 use std::mem::take;
 use std::ops::{Deref, DerefMut, RangeInclusive};
 
@@ -37,23 +38,48 @@ impl Default for Text {
     }
 }
 
-/// A text that a call holds, with less room in place.
-#[derive(Clone)]
-pub(super) struct ShortText(SmallVec<[u8; 24]>);
+/// A text that a call or a request holds, with less room in place.
+#[derive(Default)]
+pub(crate) struct ShortText<const N: usize>(SmallVec<[u8; N]>);
 
-impl From<&Text> for ShortText {
+impl<const N: usize> ShortText<N> {
     #[inline]
-    fn from(text: &Text) -> Self {
+    pub(super) fn of_bytes(text: &[u8]) -> Self {
         let mut short = SmallVec::new();
-        if text.len() > short.inline_size() {
+        if text.len() > N {
             short = SmallVec::from_vec(buffer(text.len()));
         }
         short.extend_from_slice(text);
         Self(short)
     }
+
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        // Most requests have no tags, and then nothing is validated.
+        if self.0.is_empty() { "" } else { std::str::from_utf8(&self.0).unwrap_or_default() }
+    }
 }
 
-impl Deref for ShortText {
+impl<const N: usize> Clone for ShortText<N> {
+    fn clone(&self) -> Self {
+        Self::of_bytes(self)
+    }
+}
+
+impl<const N: usize> From<&str> for ShortText<N> {
+    #[inline]
+    fn from(text: &str) -> Self {
+        Self::of_bytes(text.as_bytes())
+    }
+}
+
+impl<const N: usize> fmt::Debug for ShortText<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl<const N: usize> Deref for ShortText<N> {
     type Target = [u8];
     #[inline]
     fn deref(&self) -> &[u8] {
@@ -61,7 +87,7 @@ impl Deref for ShortText {
     }
 }
 
-impl Drop for ShortText {
+impl<const N: usize> Drop for ShortText<N> {
     #[inline]
     fn drop(&mut self) {
         if self.0.spilled() {

@@ -1,11 +1,9 @@
 //! The tags of one call.
 
-use smol_str::SmolStr;
-
 use super::generation::TagSnapshot;
 use super::length::bounded;
 use crate::base::READABLE;
-use crate::key::KeyBuf;
+use crate::key::{KeyBuf, ShortText};
 
 /// The tags of one call beyond the policy's.
 #[derive(Clone, Debug, Default)]
@@ -80,21 +78,21 @@ fn tags_of(text: &str) -> impl Iterator<Item = &str> {
     text.split('\n').filter(|tag| !tag.is_empty())
 }
 
-/// The tags of a request beyond the policy's, separated by line breaks. [`Tags`] has the room to write them; this has the room
-/// to keep them.
+/// The tags of a request beyond the policy's, separated by line breaks. [`Tags`] has room to write them. This has less, because
+/// each request has them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RequestTags(SmolStr);
+pub(crate) struct RequestTags(ShortText<40>);
 
 impl RequestTags {
     #[inline]
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Adds tags that are separated by line breaks.
     pub(crate) fn add(&mut self, tags: &str) {
         let mut all = Tags::new();
-        all.text().literal(&self.0);
+        all.text().literal(self.as_str());
         all.add(tags);
         *self = Self::from(&all);
     }
@@ -103,7 +101,7 @@ impl RequestTags {
 impl From<&Tags> for RequestTags {
     #[inline]
     fn from(tags: &Tags) -> Self {
-        Self(SmolStr::new(tags.as_str()))
+        Self(ShortText::from(tags.as_str()))
     }
 }
 

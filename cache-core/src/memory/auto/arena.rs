@@ -56,8 +56,6 @@ pub(super) struct Slot<T> {
     id: KeyId,
     value: Option<T>,
     weight: u64,
-    /// The tick of the insert.
-    born: u32,
     /// The tick of the last use.
     used: AtomicU32,
     uses: AtomicU8,
@@ -77,8 +75,8 @@ pub(crate) struct Arena<T> {
     slots: Vec<Slot<T>>,
     table: HashTable<u32>,
     free: Vec<u32>,
-    /// Newcomers, the oldest first, by slot and tick of insert. A removed newcomer stays in the list until
-    /// the list reaches it.
+    /// Newcomers, the oldest first, by slot and a part of the identity. A removed newcomer stays in the list until the list
+    /// reaches it.
     window: VecDeque<(u32, u32)>,
     window_cost: u64,
     sketch: Sketch,
@@ -99,6 +97,12 @@ fn hash(id: KeyId) -> u64 {
     high
 }
 
+/// A part of the identity.
+#[allow(clippy::cast_possible_truncation)]
+fn mark_of(id: KeyId) -> u32 {
+    hash(id) as u32
+}
+
 impl<T> Slot<T> {
     pub(super) fn value(&self) -> Option<&T> {
         self.value.as_ref()
@@ -112,9 +116,9 @@ impl<T> Slot<T> {
         self.uses.load(Ordering::Relaxed)
     }
 
-    /// Whether the slot still holds the newcomer of that tick.
-    fn is_newcomer(&self, born: u32) -> bool {
-        self.place == Place::Window && self.born == born
+    /// Whether the slot still holds the newcomer with that part of its identity.
+    fn is_newcomer(&self, mark: u32) -> bool {
+        self.place == Place::Window && mark_of(self.id) == mark
     }
 
     fn age(&self, tick: u32) -> u32 {
@@ -332,9 +336,8 @@ impl<T> Arena<T> {
         let cost = self.cost_of(weight);
         let newcomer = contested && self.mode == Mode::Frequency;
         let place = if newcomer { Place::Window } else { Place::Main };
-        let born = self.tick;
-        let (used, uses) = (AtomicU32::new(born), AtomicU8::new(uses));
-        let slot = Slot { id, value: Some(value), weight, born, used, uses, place };
+        let (used, uses) = (AtomicU32::new(self.tick), AtomicU8::new(uses));
+        let slot = Slot { id, value: Some(value), weight, used, uses, place };
         #[allow(clippy::cast_possible_truncation)]
         let index = match self.free.pop() {
             Some(index) => {
@@ -342,13 +345,14 @@ impl<T> Arena<T> {
                 index
             }
             None => {
+                self.grow();
                 self.slots.push(slot);
                 self.sketch.fit(self.slots.len());
                 (self.slots.len() - 1) as u32
             }
         };
         if newcomer {
-            self.list_newcomer(index, born);
+            self.list_newcomer(index, mark_of(id));
             self.window_cost += cost;
         }
         let slots = &self.slots;
@@ -358,13 +362,21 @@ impl<T> Arena<T> {
         index
     }
 
-    fn list_newcomer(&mut self, index: u32, born: u32) {
+    /// Makes room for another slot. A list that doubled would leave more room unused than the copies of a smaller step cost:
+    /// an arena grows only until its tier is full.
+    fn grow(&mut self) {
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact((self.slots.len() / 8).max(16));
+        }
+    }
+
+    fn list_newcomer(&mut self, index: u32, mark: u32) {
         // Otherwise newcomers that are removed one after the other would make the list grow without limit.
         if self.window.len() > 2 * self.slots.len() {
             let slots = &self.slots;
-            self.window.retain(|&(index, born)| slots[index as usize].is_newcomer(born));
+            self.window.retain(|&(index, mark)| slots[index as usize].is_newcomer(mark));
         }
-        self.window.push_back((index, born));
+        self.window.push_back((index, mark));
     }
 
     /// Counts an insert, and regularly halves all counts, so that old popularity fades.
@@ -403,12 +415,12 @@ impl<T> Arena<T> {
     /// The oldest newcomer that is still in the arena.
     fn next_newcomer(&mut self, but: Option<u32>) -> Option<u32> {
         for _ in 0..self.window.len() {
-            let (index, born) = self.window.pop_front()?;
+            let (index, mark) = self.window.pop_front()?;
             if Some(index) == but {
-                self.window.push_back((index, born));
+                self.window.push_back((index, mark));
                 continue;
             }
-            if self.slots[index as usize].is_newcomer(born) {
+            if self.slots[index as usize].is_newcomer(mark) {
                 return Some(index);
             }
         }
