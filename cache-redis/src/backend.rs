@@ -36,6 +36,9 @@ pub(crate) enum Bump {
     Soft,
 }
 
+/// The replies do not tell whether there is a value.
+struct Unsure;
+
 impl Backend for Redis {
     fn name(&self) -> &str {
         "redis"
@@ -59,12 +62,11 @@ impl Backend for Redis {
         most: usize,
     ) -> BoxFuture<'a, Vec<Result<Option<StoredValue>, BackendError>>> {
         Box::pin(async move {
-            if let [key] = keys
-                && self.connection().cluster().is_none()
-            {
-                return vec![self.get_one(key, most).await];
+            match keys {
+                _ if self.connection().cluster().is_some() => self.get_by_script(keys, most).await,
+                [key] => vec![self.get_one(key, most).await],
+                _ => self.get_together(keys, most).await,
             }
-            self.get_by_script(keys, most).await
         })
     }
 
@@ -82,7 +84,7 @@ impl Backend for Redis {
             };
             let Replies { generations: known, left, value } =
                 self.read_one(key, most, generations).await?;
-            let value = self.single((key, most), left, value).await?;
+            let value = self.whole_value((key, most), left, value).await?;
             Ok((self.whole(generations, known, keep).await?, vec![value]))
         })
     }
@@ -283,6 +285,31 @@ impl Redis {
         Ok((known?, values?))
     }
 
+    /// Reads values of one server with one write to the connection.
+    async fn get_together(
+        &self,
+        keys: &[&str],
+        most: usize,
+    ) -> Vec<Result<Option<StoredValue>, BackendError>> {
+        let replies = match self.read_all(keys, most).await {
+            Ok(replies) => replies,
+            Err(error) => return keys.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let (mut found, mut unsure) = (Vec::with_capacity(keys.len()), Vec::new());
+        for (place, (left, value)) in replies.enumerate() {
+            found.push(self.value(left, value).unwrap_or_else(|Unsure| {
+                unsure.push(place);
+                Ok(None)
+            }));
+        }
+        if !unsure.is_empty() {
+            let keys: Vec<&str> = unsure.iter().map(|place| keys[*place]).collect();
+            let again = Box::pin(self.get_by_script(&keys, most)).await;
+            unsure.into_iter().zip(again).for_each(|(place, again)| found[place] = again);
+        }
+        found
+    }
+
     async fn get_by_script(
         &self,
         keys: &[&str],
@@ -370,30 +397,47 @@ impl Redis {
 
     async fn get_one(&self, key: &str, most: usize) -> Result<Option<StoredValue>, BackendError> {
         let Replies { left, value, .. } = self.read_one(key, most, &[]).await?;
-        self.single((key, most), left, value).await
+        self.whole_value((key, most), left, value).await
     }
 
-    /// Decodes the replies to [`read_one`](Self::read_one).
-    async fn single(
+    /// Decodes the replies to a read of one value.
+    ///
+    /// # Errors
+    /// [`Unsure`], if only a script can tell whether there is a value.
+    fn value(
+        &self,
+        left: Reply,
+        value: Reply,
+    ) -> Result<Result<Option<StoredValue>, BackendError>, Unsure> {
+        let value = match value {
+            // A value that is not a string is foreign and counts as missing.
+            Err(Failure::Answer(error)) if error.code() == Some("WRONGTYPE") => Ok(None),
+            value => self.accept("get", value).map(Some),
+        };
+        Ok(match (self.accept("get", left), value) {
+            (Err(error), _) | (_, Err(error)) => Err(error),
+            (Ok(ABSENT), _) | (_, Ok(None)) => Ok(None),
+            // Either the value is empty, or it was removed between the two commands.
+            (_, Ok(Some(Value::BulkString(bytes)))) if bytes.is_empty() => return Err(Unsure),
+            (Ok(left), Ok(Some(value))) => {
+                read(left, value).map(Some).ok_or_else(|| self.unexpected("get"))
+            }
+        })
+    }
+
+    /// The same, with the script if it is needed.
+    async fn whole_value(
         &self,
         (key, most): (&str, usize),
         left: Reply,
         value: Reply,
     ) -> Result<Option<StoredValue>, BackendError> {
-        let left = self.accept("get", left)?;
-        let value = match value {
-            // A value that is not a string is foreign and counts as missing.
-            Err(Failure::Answer(error)) if error.code() == Some("WRONGTYPE") => return Ok(None),
-            value => self.accept("get", value)?,
-        };
-        match &value {
-            _ if left == ABSENT => Ok(None),
-            // Either the value is empty, or it was removed between the two commands.
-            Value::BulkString(bytes) if bytes.is_empty() => {
+        match self.value(left, value) {
+            Ok(found) => found,
+            Err(Unsure) => {
                 let found = Box::pin(self.get_by_script(&[key], most)).await.pop();
                 found.unwrap_or_else(|| Err(self.unexpected("get")))
             }
-            _ => read(left, value).map(Some).ok_or_else(|| self.unexpected("get")),
         }
     }
 

@@ -187,6 +187,20 @@ impl Redis {
         }
     }
 
+    /// The remaining time and the value of each key, of at most `most` bytes and one more. Not for a cluster, as
+    /// [`read_one`](Self::read_one).
+    pub(crate) async fn read_all(
+        &self,
+        keys: &[&str],
+        most: usize,
+    ) -> Result<impl Iterator<Item = (Reply, Reply)> + use<>, BackendError> {
+        self.connection().asks_for(1, most);
+        let mut requests = Vec::with_capacity(2 * keys.len());
+        requests.extend(keys.iter().flat_map(|key| one_value(key, most)));
+        let (_, mut replies) = self.send_reads(&[], requests).await?;
+        Ok(std::iter::from_fn(move || Some((replies.next()?, replies.next()?))))
+    }
+
     async fn send_batch(&self, batch: Batch) {
         let Batch { generations, requests, readers, .. } = batch;
         let generations: Vec<&str> = generations.iter().map(String::as_str).collect();

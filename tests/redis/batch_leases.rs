@@ -1,4 +1,4 @@
-//! What a batch sends to real servers: one script for the values, one for the leases, one for the commits; on a cluster, one
+//! What a batch sends to real servers: one pipeline for the values, one script for the leases, one for the commits; on a cluster, one
 //! pipeline for each node.
 
 use std::collections::HashMap;
@@ -78,7 +78,7 @@ fn reads(server: &Server) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cold_batch_is_three_scripts() {
+async fn a_cold_batch_is_two_scripts() {
     let server = Server::start();
     let (cache, source) = (process(&server.url()).await, Source::new(9));
     // The scripts and the namespace's generation are there from here on.
@@ -87,7 +87,7 @@ async fn a_cold_batch_is_three_scripts() {
     server.cli(&["CONFIG", "RESETSTAT"]);
     batch(&cache, &source).await;
     stored(&cache, 2 + ROWS).await;
-    assert_eq!(calls(&server, "evalsha"), 3, "the values, their leases, and the commits");
+    assert_eq!(calls(&server, "evalsha"), 2, "the leases, and the commits");
     assert_eq!((calls(&server, "mget"), calls(&server, "eval")), (1, 0), "one generation");
     assert_eq!(source.runs.load(Ordering::SeqCst), 2);
     assert_eq!(server.cli(&["KEYS", "batch~lease*"]), "", "no lease is left");
