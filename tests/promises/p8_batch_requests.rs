@@ -493,6 +493,55 @@ async fn a_refresh_is_one_request_of_each_kind() {
     }
 }
 
+/// An eviction of one id while the batch reads wins over the value that the request brings, and over no other.
+#[tokio::test]
+async fn an_eviction_while_a_batch_reads_wins() {
+    let (clock, store) = world();
+    let (one, two) = (process(&store, &clock, With), process(&store, &clock, With));
+    let rows = Rows::new();
+    soon(two.start(&rows, ids(0..100))).await.unwrap().unwrap();
+    two.settled().await;
+    let gate = one.faults.hold(HoldPoint::After(Operation::Get));
+    let batch = one.start(&rows, ids(0..100));
+    soon(gate.arrived()).await;
+    soon(one.cache.remove("row:7")).await.unwrap();
+    gate.open();
+    assert_eq!(soon(batch).await.unwrap().unwrap().len(), 100);
+    let stats = one.cache.stats();
+    assert_eq!((stats.remote_hits, rows.runs().len()), (100, 1));
+    one.log.take();
+    assert_eq!(one.cache.get::<u64>("row:8").await.unwrap(), Some(8));
+    assert_eq!(one.sent(), [], "memory has the others");
+    assert_eq!(one.cache.get::<u64>("row:7").await.unwrap(), None);
+}
+
+/// A caller that comes while a batch reads waits for the value of its id, and reads for itself if the batch is dropped.
+#[tokio::test]
+async fn a_caller_shares_the_read_of_a_batch() {
+    for dropped in [false, true] {
+        let (clock, store) = world();
+        let (one, two) = (process(&store, &clock, With), process(&store, &clock, With));
+        let rows = Rows::new();
+        soon(two.start(&rows, ids(0..100))).await.unwrap().unwrap();
+        two.settled().await;
+        let gate = one.faults.hold(HoldPoint::Before(Operation::Get));
+        let batch = one.start(&rows, ids(0..100));
+        soon(gate.arrived()).await;
+        let caller = one.start(&rows, vec![7]);
+        turns().await;
+        if dropped {
+            batch.abort();
+            turns().await;
+        }
+        gate.open();
+        assert_eq!(soon(caller).await.unwrap().unwrap(), HashMap::from([(7, 7)]));
+        assert_eq!(soon(batch).await.is_ok(), !dropped);
+        let gets = one.log.of(Operation::Get).len();
+        assert_eq!((gets, one.cache.stats().coalesced), if dropped { (2, 0) } else { (1, 1) });
+        assert_eq!(rows.runs().len(), 1);
+    }
+}
+
 /// An eviction of one id while the batch loads ends that one's lease, and no other.
 #[tokio::test]
 async fn an_eviction_of_one_id_refuses_that_one_only() {

@@ -2,19 +2,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::work::{Repeated, Work};
 use crate::base::{BoxFuture, boxed};
-use crate::engine::Seat;
 
 /// A function's body for a read. It is not pinned in place, because the running load is boxed.
 pub(crate) trait Body<O> {
     /// Whether the load can run with its own inputs.
     fn detaches(&self) -> bool;
-    /// Its place among the items of a batch, if it is one.
-    fn seat(&self) -> Option<Arc<Seat>>;
     /// Begins the load, if it has not begun. With `along`, the load can continue without the caller.
     fn start(&mut self, along: bool);
     /// Polls the running load. Must not be called again after it is ready.
@@ -62,10 +58,6 @@ impl<O, W: Work<O>> Doing<O, W> {
 impl<O, W: Work<O>> Body<O> for Doing<O, W> {
     fn detaches(&self) -> bool {
         self.waiting().is_some_and(W::detaches)
-    }
-
-    fn seat(&self) -> Option<Arc<Seat>> {
-        self.waiting().and_then(W::seat)
     }
 
     fn start(&mut self, along: bool) {

@@ -1,7 +1,6 @@
 //! A function's body as a read runs it: keeps the output, and shows the read only the value in it. This and the
 //! [rules](super::rules) are the part of a read that is compiled for each type of output.
 
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tracing::Span;
@@ -10,8 +9,8 @@ use super::body::Body;
 use super::reading::{Outcome, Run, Served};
 use super::rules::{Deciding, Rules, failure};
 use crate::base::{CacheValue, Cached, Policy, Shape};
-use crate::engine::{Again, Decide, Detached, Fault, Seat};
-use crate::entry::into_value;
+use crate::engine::{Again, Decide, Detached, Fault};
+use crate::entry::{Stored, into_value};
 
 /// The output of a body while the read is not over. The function's own output need not be `Send`, so only a value is held.
 pub(crate) enum Output<S: Shape> {
@@ -26,6 +25,30 @@ pub(crate) struct Running<'a, S: Shape> {
     output: &'a mut Option<Output<S>>,
     /// An output without a value. The read ends in the poll that brings it.
     failed: Option<S::Output>,
+}
+
+/// Makes the function's output from a hit.
+pub(crate) fn output_of<S>(hit: Cached<Stored>) -> Cached<S::Output>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    hit.map(|entry| allowed(output::<S>(entry)))
+}
+
+fn output<S>(entry: Stored) -> Option<S::Output>
+where
+    S: Shape,
+    S::Value: CacheValue,
+{
+    into_value::<S::Value>(entry).map(S::join)
+}
+
+fn allowed<O>(output: Option<O>) -> O {
+    match output {
+        Some(output) => output,
+        None => unreachable!("a read returns only what the rules of its function allow"),
+    }
 }
 
 impl<'a, S> Running<'a, S>
@@ -43,10 +66,7 @@ where
 
     /// Makes the function's output.
     pub(crate) fn made(mut self, served: Cached<Served>) -> Cached<S::Output> {
-        served.map(|served| match self.output(served) {
-            Some(output) => output,
-            None => unreachable!("a read returns only what the rules of its function allow"),
-        })
+        served.map(|served| allowed(self.output(served)))
     }
 
     fn output(&mut self, served: Served) -> Option<S::Output> {
@@ -56,7 +76,7 @@ where
                 Some(Output::Absent(absent)) => Some(absent()),
                 None => self.failed.take(),
             },
-            Served::Entry(entry) => into_value::<S::Value>(entry).map(S::join),
+            Served::Entry(entry) => output::<S>(entry),
             Served::Instead(Fault::Shared(failure)) => S::unshare(&failure),
             Served::Instead(Fault::TimedOut) => self.rules.timed_out.map(|timed_out| timed_out()),
             Served::Instead(Fault::Refused(error)) => {
@@ -73,10 +93,6 @@ where
 {
     fn detaches(&self) -> bool {
         self.body.detaches()
-    }
-
-    fn seat(&self) -> Option<Arc<Seat>> {
-        self.body.seat()
     }
 
     fn start(&mut self, along: bool) {

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tracing::Span;
@@ -20,7 +20,7 @@ use super::work::Work;
 use crate::base::{BoxFuture, CacheValue, Cached, Error, Policy, Shape, SharedFailure, Source};
 use crate::engine::{
     Again, Answer, Beat, Begun, Caller, Decide, Detached, Engine, Fault, Lead, Mode, ReadRules,
-    Request, Seat, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
+    Request, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
 };
 use crate::entry::{Offer, Stored, Value};
 
@@ -28,8 +28,6 @@ use crate::entry::{Offer, Stored, Value};
 pub(crate) trait Run {
     /// Whether the load can run with its own inputs.
     fn detaches(&self) -> bool;
-    /// Its place among the items of a batch, if it is one.
-    fn seat(&self) -> Option<Arc<Seat>>;
     /// Begins the load, if it has not begun. With `along`, the load can continue without the caller.
     fn start(&mut self, along: bool);
     /// Polls the running load. Must not be called again after it is ready.
@@ -91,6 +89,15 @@ enum State {
     Done,
 }
 
+impl From<Begun> for State {
+    fn from(begun: Begun) -> Self {
+        match begun {
+            Begun::Now(step) => Self::Steps(step),
+            Begun::Later(step) => Self::Begins(step),
+        }
+    }
+}
+
 /// Nothing in a body is pinned in place: what runs is boxed.
 struct Together<F>(F);
 
@@ -120,11 +127,23 @@ where
 {
     let (mut body, mut output) = (Doing::Not(work), None);
     let run = Running::new(&mut body, &rules, &mut output);
-    let mut reading = Reading::new(engine, request, rules.of_reads(), &run);
-    Together(move |cx: &mut Context<'_>| {
-        let mut run = Running::new(&mut body, &rules, &mut output);
-        reading.poll(&mut run, cx).map(|served| run.made(served))
-    })
+    let reading = Reading::new(engine, request, rules.of_reads(), &run);
+    reading.with(body, rules)
+}
+
+/// The same for the rest of the read of an item of a batch.
+pub(crate) fn item<S, W>(
+    begun: Begun,
+    deciding: Deciding,
+    rules: Rules<S>,
+    work: W,
+) -> impl Future<Output = Cached<S::Output>> + Unpin
+where
+    S: Shape<Output: 'static>,
+    S::Value: CacheValue,
+    W: Work<S::Output>,
+{
+    Reading::of_item(begun, deciding).with(Doing::Not(work), rules)
 }
 
 impl Reading {
@@ -135,22 +154,37 @@ impl Reading {
         body: &dyn Run,
     ) -> Self {
         engine.complete(&mut request);
-        let seat = body.seat();
-        let beat = seat.is_none().then(|| Beat::new(engine.clock()));
-        let pulse = match &seat {
-            Some(seat) => seat.pulse(),
-            None => beat.as_ref().map(|beat| Arc::clone(beat.pulse())),
-        };
-        // The items of a batch load together, in the batch's span.
-        let spans = seat.is_none().then(|| Spans::new(&engine, request.site));
-        let caller = Caller { detaches: body.detaches(), seat, pulse };
+        let beat = Beat::new(engine.clock());
+        let spans = Some(Spans::new(&engine, request.site));
+        let pulse = Some(Arc::clone(beat.pulse()));
+        let caller = Caller { detaches: body.detaches(), seat: OnceLock::new(), pulse };
         let deciding = (request.policy.clone(), request.fails.clone());
         let schedule = Schedule::of(&engine, &request, rules, body);
-        let state = match begin(engine, request, rules, caller) {
-            Begun::Now(step) => State::Steps(step),
-            Begun::Later(step) => State::Begins(step),
-        };
-        Self { state, beat, deciding, spans, span: Span::none(), schedule }
+        let state = State::from(begin(engine, request, rules, caller));
+        Self { state, beat: Some(beat), deciding, spans, span: Span::none(), schedule }
+    }
+
+    /// The rest of a read that the batch of an item has begun. The items load together, in the batch's span.
+    fn of_item(begun: Begun, deciding: Deciding) -> Self {
+        let (beat, spans, schedule) = (None, None, None);
+        Self { state: begun.into(), beat, deciding, spans, span: Span::none(), schedule }
+    }
+
+    fn with<S, W>(
+        mut self,
+        mut body: Doing<S::Output, W>,
+        rules: Rules<S>,
+    ) -> impl Future<Output = Cached<S::Output>> + Unpin
+    where
+        S: Shape<Output: 'static>,
+        S::Value: CacheValue,
+        W: Work<S::Output>,
+    {
+        let mut output = None;
+        Together(move |cx: &mut Context<'_>| {
+            let mut run = Running::new(&mut body, &rules, &mut output);
+            self.poll(&mut run, cx).map(|served| run.made(served))
+        })
     }
 
     /// A read in the cache that `target` names. Without one, it is only a load.

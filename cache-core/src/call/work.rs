@@ -1,10 +1,8 @@
 //! A load that has not begun: run in the foreground, or detached with its own inputs.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use crate::base::BoxFuture;
-use crate::engine::Seat;
 
 /// A function's body with its arguments.
 pub(crate) trait Work<O>: Sized {
@@ -19,10 +17,6 @@ pub(crate) trait Work<O>: Sized {
     /// # Errors
     /// The work, unchanged, if it cannot be detached.
     fn detach(self) -> Result<BoxFuture<'static, O>, Self>;
-    /// Its place among the items of a batch, if it is one.
-    fn seat(&self) -> Option<Arc<Seat>> {
-        None
-    }
     /// Whether [`repeat`](Self::repeat) succeeds.
     fn repeats(&self) -> bool {
         false

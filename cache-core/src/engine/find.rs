@@ -172,6 +172,18 @@ impl ReadContext {
             }
             None => engine.look_remote(&self.request, codec, ticket, self.seat()).await,
         };
+        self.found(found, lead, ticket, purpose)
+    }
+
+    /// What a look at the remote tier means for the read.
+    pub(super) fn found(
+        &self,
+        found: Result<Found, BackendError>,
+        lead: &mut FlightLeader,
+        ticket: &Ticket,
+        purpose: ReadPurpose,
+    ) -> RemoteLookup {
+        let engine = &self.engine;
         lead.restamp(ticket);
         let found = match found {
             Ok(found) => found,

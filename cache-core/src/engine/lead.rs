@@ -325,7 +325,7 @@ impl ReadContext {
         fence: Option<Ticket>,
     ) -> Rest {
         let (engine, replaces) = (Arc::clone(&self.engine), self.is_refresh());
-        let about = (self.caller.seat.clone(), self.request.site);
+        let about = (self.seat().cloned(), self.request.site);
         let writes = fill.codec().is_some() && committed.is_ok();
         // Without a runtime no task would drive the write.
         let runtime = tokio::runtime::Handle::try_current().is_ok();
@@ -375,7 +375,7 @@ impl ReadContext {
         entry: Stored,
     ) -> Rest {
         let (engine, replaces) = (Arc::clone(&self.engine), self.is_refresh());
-        let about = (self.caller.seat.clone(), self.request.site);
+        let about = (self.seat().cloned(), self.request.site);
         if !(replaces && self.request.skips_remote(&engine)) {
             drop(leader);
             let _ = engine.stored_here(committed, fill, &entry, replaces, &about);

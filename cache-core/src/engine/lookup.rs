@@ -24,7 +24,7 @@ use crate::entry::{EntryHeader, Freshness, Header, Lifetime, Stored, ValueType};
 use crate::key::KeyId;
 use crate::memory::Ticket;
 use crate::remote;
-use crate::remote::Arrived;
+use crate::remote::{Arrived, Wanted};
 use crate::tags::{Declared, TagSnapshot, Validity};
 
 /// The result of a look at the memory tier.
@@ -62,10 +62,26 @@ struct Known<'a> {
     before: Option<TagSnapshot>,
 }
 
+/// A judged answer of the remote tier.
+pub(super) enum Looked {
+    Done(Found),
+    /// The value has these tags, and the generations of some are not known.
+    Unknown {
+        value: Arrived,
+        names: Vec<String>,
+        space: u64,
+    },
+}
+
 enum Decoded {
     Done(Found),
     /// The value has these tags, and the generations of some are not known.
     Unknown(Vec<String>),
+}
+
+/// A read of the remote tier, together with others.
+pub(super) fn wanted(request: &Request) -> Wanted<'_> {
+    Wanted { key: request.key.as_str(), tags: request.tags().collect() }
 }
 
 /// The source of a served entry, from its freshness.
@@ -329,12 +345,18 @@ impl Engine {
                 return Err(error);
             }
         };
-        ticket.stamp(found.space, &found.tags);
         remote.expected().note(request.function_number(), found.value.is_some());
         let Some(outcome) = outcome else {
             claim.unneeded();
-            return self.judged(request, codec, ticket, found, &tags).await;
+            return match self.looked((request, &tags), codec, ticket, Ok(found))? {
+                Looked::Done(found) => Ok(found),
+                Looked::Unknown { value, names, space } => {
+                    boxed(|| self.decode_after((request, codec), ticket, &value, names, space))
+                        .await
+                }
+            };
         };
+        ticket.stamp(found.space, &found.tags);
         let leased = Some(Box::new(claim.answered(outcome, self.chance.fraction())));
         Ok(Found { leased, ..Found::default() })
     }
@@ -363,37 +385,70 @@ impl Engine {
             // Two blocks of up to a kilobyte cost allocators less than a larger one.
             None => boxed(|| remote.read(key, &tags, keep, &self.generations)).await,
         };
-        let found = found.inspect_err(|_| self.counters.of(request.site).remote_errors())?;
-        ticket.stamp(found.space, &found.tags);
-        if seat.is_none() {
+        if let (Ok(found), None) = (&found, seat) {
             remote.expected().note(request.function_number(), found.value.is_some());
         }
-        let found = self.judged(request, codec, ticket, found, &tags).await?;
-        if found.entry.is_none() && remote.trusts_tags() {
+        let looked = self.looked((request, &tags), codec, ticket, found)?;
+        match self.whole(looked) {
+            Ok(found) => Ok(found),
+            Err(looked) => boxed(|| self.look_on((request, codec), ticket, looked, seat)).await,
+        }
+    }
+
+    /// Judges an answer of the remote tier to a request with these tags. The generations in it become the ticket's.
+    pub(super) fn looked(
+        &self,
+        (request, tags): (&Request, &[&str]),
+        codec: Coder,
+        ticket: &mut Ticket,
+        answer: Result<remote::Found, BackendError>,
+    ) -> Result<Looked, BackendError> {
+        let answer = answer.inspect_err(|_| self.counters.of(request.site).remote_errors())?;
+        ticket.stamp(answer.space, &answer.tags);
+        let remote::Found { value: Some(value), space, .. } = answer else {
+            return Ok(Looked::Done(Found::default()));
+        };
+        let known = Known { tags, space, before: None };
+        Ok(match self.decode(request, codec, ticket, &value, known) {
+            Decoded::Done(found) => Looked::Done(found),
+            Decoded::Unknown(names) => Looked::Unknown { value, names, space },
+        })
+    }
+
+    /// What a look has found, if the remote tier need not be asked for more: see [`look_on`](Self::look_on).
+    ///
+    /// # Errors
+    /// The same look.
+    pub(super) fn whole(&self, looked: Looked) -> Result<Found, Looked> {
+        match looked {
+            Looked::Done(found) if found.entry.is_some() || !self.trusts_tags() => Ok(found),
+            more => Err(more),
+        }
+    }
+
+    /// Asks the remote tier for what a look still needs.
+    pub(super) async fn look_on(
+        &self,
+        (request, codec): (&Request, Coder),
+        ticket: &mut Ticket,
+        looked: Looked,
+        seat: Option<&Arc<Seat>>,
+    ) -> Result<Found, BackendError> {
+        let found = match looked {
+            Looked::Done(found) => found,
+            Looked::Unknown { value, names, space } => {
+                self.decode_after((request, codec), ticket, &value, names, space).await?
+            }
+        };
+        if found.entry.is_none() && self.trusts_tags() {
             // A load may follow, whose value is stored under the fleet's current generations.
-            boxed(|| self.stamp_remotely(request, ticket, seat)).await;
+            self.stamp_remotely(request, ticket, seat).await;
         }
         Ok(found)
     }
 
-    /// Decodes what a read has found.
-    async fn judged(
-        &self,
-        request: &Request,
-        codec: Coder,
-        ticket: &Ticket,
-        found: remote::Found,
-        tags: &[&str],
-    ) -> Result<Found, BackendError> {
-        let remote::Found { value: Some(value), space, .. } = found else {
-            return Ok(Found::default());
-        };
-        match self.decode(request, codec, ticket, &value, Known { tags, space, before: None }) {
-            Decoded::Done(found) => Ok(found),
-            Decoded::Unknown(names) => {
-                boxed(|| self.decode_after((request, codec), ticket, &value, names, space)).await
-            }
-        }
+    fn trusts_tags(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.trusts_tags())
     }
 
     /// Like [`decode`](Self::decode), for bytes that came later than the generations of the request's tags:

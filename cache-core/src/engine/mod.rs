@@ -15,7 +15,8 @@
 //! | `early`, `refresh`, `failsafe`, `timeouts` | refreshes in the background; old values instead of failed loads; timeouts |
 //! | `refresher`, `scheduled` | refreshes on schedule: the task and its keys; the turn of one key |
 //! | `peek`, `put`, `change`, `inspect` | reads without a load; writes; changes of a value; the description of an entry |
-//! | `table`, `together` | where the items of a batch meet, and the requests that they send together |
+//! | `each` | the first step of a batch, which most items need only |
+//! | `table`, `together` | where its other items meet, and the requests that they send together |
 //! | `evict`, `evict_pattern`, `life`, `reclaim`, `mutation` | evictions, and changes of lifetimes |
 //! | `second_round` | lists of evictions, if the store fails at one |
 //! | `policies` | the policies of a cache for its functions and models |
@@ -34,6 +35,7 @@ mod change;
 pub(crate) mod default_ttl;
 #[cfg(feature = "metrics")]
 pub(crate) mod durations;
+mod each;
 mod early;
 pub(crate) mod events;
 mod evict;
@@ -86,6 +88,7 @@ pub(crate) use change::Change;
 pub(crate) use default_ttl::DefaultTtl;
 #[cfg(feature = "metrics")]
 pub(crate) use durations::{LOAD, RESPONSE, labels};
+pub(crate) use each::{First, Item, Items, Seated};
 pub use evict_pattern::PatternEviction;
 pub use handle::Cache;
 pub(crate) use handle::{Engine, Parts};

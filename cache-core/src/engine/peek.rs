@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::handle::Engine;
 use super::life::is_value;
-use super::lookup::promote;
+use super::lookup::{promote, wanted};
 use super::request::Request;
 use super::scope;
 use super::scope::Seen;
@@ -14,6 +14,7 @@ use crate::base::{CacheValue, Error, Expiry, PLAIN, Pattern, Tiers};
 use crate::entry::{Freshness, Stored, into_value};
 use crate::key::KeyId;
 use crate::memory::Ticket;
+use crate::remote::Wanted;
 
 /// The side effects of looking at a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,13 +166,8 @@ impl Engine {
             }
             return Ok(values);
         };
-        let tags: Vec<Vec<String>> = missing
-            .iter()
-            .map(|(_, request, ..)| request.tags().map(str::to_owned).collect())
-            .collect();
-        let wanted = missing.iter().zip(&tags);
-        let wanted: Vec<_> =
-            wanted.map(|((_, request, ..), tags)| (request.key.as_str(), &tags[..])).collect();
+        let wanted = missing.iter().map(|(_, request, ..)| wanted(request));
+        let wanted: Vec<Wanted<'_>> = wanted.collect();
         let found = match remote.read_each(&wanted, GENERATION_TTL, &self.generations).await {
             Ok(found) => found,
             Err(error) => {

@@ -1,5 +1,6 @@
 //! The steps of a read: look, join or lead, ask the remote tier, and let the caller load.
 
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -77,8 +78,22 @@ struct How {
     older: bool,
 }
 
+/// A read after its look at the memory tier.
+pub(super) enum Started {
+    Now(Step),
+    Next(Unanswered),
+}
+
+/// A read that memory could not answer.
+pub(super) struct Unanswered {
+    pub(super) job: Arc<ReadContext>,
+    pub(super) next: Next,
+    pub(super) patience: Timeouts,
+    pub(super) waits: Stopwatch,
+}
+
 /// What a read does after it has looked at the memory tier.
-enum Next {
+pub(super) enum Next {
     Step(Step),
     /// Asks the remote tier, as a leader.
     Ask(FlightLeader, Ticket, Coder),
@@ -95,6 +110,14 @@ struct Failing {
     turn: Option<Turn>,
     /// It has waited long enough, and loads without regard to others.
     alone: bool,
+}
+
+impl Unanswered {
+    pub(super) async fn go_on(self) -> Step {
+        let Self { job, next, patience, waits } = self;
+        let step = job.go_on(next, patience).await;
+        job.counted(step, waits)
+    }
 }
 
 impl ReadContext {
@@ -130,29 +153,34 @@ impl ReadContext {
     }
 
     fn begin(self: Arc<Self>) -> Begun {
+        match self.start() {
+            Started::Now(step) => Begun::Now(step),
+            Started::Next(read) => Begun::Later(boxed(|| read.go_on())),
+        }
+    }
+
+    /// Looks at the memory tier, and joins or leads the flight of the key.
+    pub(super) fn start(self: Arc<Self>) -> Started {
         if let Err(error) = self.request.policy.check() {
             warn_once("calls with this policy run uncached", &error.into());
-            return Begun::Now(Step::Bypass);
+            return Started::Now(Step::Bypass);
         }
         if !self.is_refresh()
             && let Some(served) = self.serve(self.request.drawn)
         {
-            return Begun::Now(served);
+            return Started::Now(served);
         }
         // Reads that memory answers immediately do not read a precise clock.
         let waits = self.engine.clock.stopwatch();
         let patience = Timeouts::new(&self.engine.clock, &self.request.policy);
         match self.next(&mut Failing::default(), patience) {
-            Next::Step(step) => Begun::Now(self.counted(step, waits)),
-            next => Begun::Later(boxed(|| async move {
-                let step = self.go_on(next, patience).await;
-                self.counted(step, waits)
-            })),
+            Next::Step(step) => Started::Now(self.counted(step, waits)),
+            next => Started::Next(Unanswered { job: self, next, patience, waits }),
         }
     }
 
     /// Counts an answer. A load is counted when it ends.
-    fn counted(&self, mut step: Step, waits: Stopwatch) -> Step {
+    pub(super) fn counted(&self, mut step: Step, waits: Stopwatch) -> Step {
         match &mut step {
             Step::Load(lead) => lead.answers(waits),
             step => step.source().into_iter().for_each(|source| self.answered(&waits, source)),
@@ -256,22 +284,34 @@ impl ReadContext {
                 Err(instead) => return Step::Answer(instead),
             }
         };
+        match self.decide(found, leader, ticket) {
+            Break(step) => step,
+            Continue(opening) => boxed(|| self.open(opening, patience)).await,
+        }
+    }
+
+    /// What the caller of a leader's read is to do. If there is nothing to serve, the read continues with what a load needs.
+    pub(super) fn decide(
+        self: &Arc<Self>,
+        found: RemoteLookup,
+        leader: FlightLeader,
+        ticket: Ticket,
+    ) -> ControlFlow<Step, Opening> {
         match found {
-            RemoteLookup::Hit(hit) => Step::hit(hit),
+            RemoteLookup::Hit(hit) => Break(Step::hit(hit)),
             RemoteLookup::Stale(hit) => {
                 drop((leader, ticket));
-                self.refreshing(hit)
+                Break(self.refreshing(hit))
             }
             RemoteLookup::Missing(missing) => {
                 let purpose = ReadPurpose::Answer { stale: false };
-                let opening = Opening { leader, ticket, missing, purpose };
-                boxed(|| self.open(opening, patience)).await
+                Continue(Opening { leader, ticket, missing, purpose })
             }
         }
     }
 
     /// Lets the caller load. If the caller has a timeout, everything from here on can continue without it.
-    async fn open(self: &Arc<Self>, opening: Opening, mut patience: Timeouts) -> Step {
+    pub(super) async fn open(self: &Arc<Self>, opening: Opening, mut patience: Timeouts) -> Step {
         let job = Arc::clone(self);
         if !self.may_go_on(patience) {
             return job.permitted(opening).await;
@@ -443,7 +483,7 @@ impl ReadContext {
 
     /// Whether a value may be refreshed in the background. In a transaction the load could see uncommitted
     /// data, and would store it. A read-only load stores nothing, so each read would load again.
-    fn may_refresh(&self) -> bool {
+    pub(super) fn may_refresh(&self) -> bool {
         self.caller.detaches && self.transaction.is_none() && !self.request.is_read_only()
     }
 

@@ -1,7 +1,7 @@
 //! The state of one read.
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use smol_str::SmolStr;
@@ -49,8 +49,8 @@ pub(crate) enum Unasked {
 pub(crate) struct Caller {
     /// Whether the load can run with its own inputs, without the caller.
     pub(crate) detaches: bool,
-    /// Its place among the items of a batch, if it is one.
-    pub(crate) seat: Option<Arc<Seat>>,
+    /// Its place among the items of a batch, if it is one. An item that the first request of the batch answers needs none.
+    pub(crate) seat: OnceLock<Arc<Seat>>,
     /// Tells whether the caller is polled.
     pub(crate) pulse: Option<Arc<Pulse>>,
 }
@@ -70,7 +70,7 @@ impl ReadContext {
 
     /// Its place among the items of a batch, if it is one.
     pub(super) fn seat(&self) -> Option<&Arc<Seat>> {
-        self.caller.seat.as_ref()
+        self.caller.seat.get()
     }
 
     /// While the read waits for another caller, the other items of its batch do not wait for it.

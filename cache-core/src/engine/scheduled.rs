@@ -1,7 +1,7 @@
 //! A key that is refreshed while it is in use: what one turn of its schedule does.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -249,7 +249,7 @@ impl Scheduled {
     }
 
     fn job(&self, engine: &Arc<Engine>, why: Unasked) -> Arc<ReadContext> {
-        let caller = Caller { detaches: true, seat: None, pulse: None };
+        let caller = Caller { detaches: true, seat: OnceLock::new(), pulse: None };
         let job = ReadContext::new(Arc::clone(engine), self.request.clone(), self.rules, caller);
         Arc::new(job.unasked(why))
     }

@@ -109,6 +109,11 @@ impl Table {
         Arc::new(Self { engine: Arc::clone(engine), state: Mutex::default(), pulse })
     }
 
+    /// Tells whether the batch is polled.
+    pub(super) fn pulse(&self) -> Option<Arc<Pulse>> {
+        self.pulse.clone()
+    }
+
     /// Whether all items that are to load have registered their load: the others have their value, or wait for something
     /// outside the batch. If not, `driver` is woken when it is so.
     pub(crate) fn is_complete(&self, driver: &Waker) -> bool {
@@ -273,11 +278,6 @@ impl Seat {
     fn at(table: &Arc<Table>, stage: Stage) -> Arc<Self> {
         table.moved(Stage::Waiting, stage);
         Arc::new(Self { table: Arc::clone(table), stage: Mutex::new(stage) })
-    }
-
-    /// Tells whether its batch is polled.
-    pub(crate) fn pulse(&self) -> Option<Arc<Pulse>> {
-        self.table.pulse.clone()
     }
 
     fn moves(&self, to: Stage) -> Stage {

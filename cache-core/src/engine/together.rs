@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::handle::Engine;
 use super::table::{Registered, Reply};
 use crate::base::BackendError;
-use crate::remote::{Committing, Writing};
+use crate::remote::{Committing, Wanted, Writing};
 
 /// The most items of one request. A request for more would take longer than one operation may.
 pub(crate) const TOGETHER: usize = 1_000;
@@ -19,6 +19,12 @@ pub(super) struct Request {
     pub(super) tags: Vec<String>,
     /// How long generations are kept that are created for its load.
     pub(super) keep: Duration,
+}
+
+impl Request {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { key: &self.key, tags: self.tags.iter().map(String::as_str).collect() }
+    }
 }
 
 /// An item whose value goes to the remote tier.
@@ -49,9 +55,9 @@ pub(super) fn parts<T>(mut items: Vec<T>) -> impl Iterator<Item = Vec<T>> {
 pub(super) async fn read(engine: Arc<Engine>, reads: Vec<Registered<Request, Reply>>) {
     let Some(remote) = &engine.remote else { return };
     for part in parts(reads) {
-        let wanted: Vec<_> = part.iter().map(|one| &one.question).collect();
-        let wanted: Vec<_> = wanted.iter().map(|one| (one.key.as_str(), &one.tags[..])).collect();
-        let found = remote.read_each(&wanted, longest(&part), &engine.generations).await;
+        let wanted: Vec<Wanted<'_>> = part.iter().map(|one| one.question.wanted()).collect();
+        let keep = longest(part.iter().map(|one| one.question.keep));
+        let found = remote.read_each(&wanted, keep, &engine.generations).await;
         answer(part, found);
     }
 }
@@ -60,26 +66,37 @@ pub(super) async fn read(engine: Arc<Engine>, reads: Vec<Registered<Request, Rep
 pub(super) async fn learn(engine: Arc<Engine>, tags: Vec<Registered<Request, Reply>>) {
     let Some(remote) = &engine.remote else { return };
     for part in parts(tags) {
-        let wanted: Vec<_> = part.iter().map(|one| &one.question.tags[..]).collect();
-        let found = remote.learn_each(&wanted, longest(&part), &engine.generations).await;
+        let wanted: Vec<Wanted<'_>> = part.iter().map(|one| one.question.wanted()).collect();
+        let keep = longest(part.iter().map(|one| one.question.keep));
+        let found = remote.learn_each(&wanted, keep, &engine.generations).await;
         answer(part, found);
     }
 }
 
-fn longest(part: &[Registered<Request, Reply>]) -> Duration {
-    part.iter().map(|one| one.question.keep).max().unwrap_or_default()
+pub(super) fn longest(keep: impl Iterator<Item = Duration>) -> Duration {
+    keep.max().unwrap_or_default()
 }
 
 fn answer<T>(
     part: Vec<Registered<Request, Result<T, BackendError>>>,
     found: Result<Vec<T>, BackendError>,
 ) {
-    match found {
-        Ok(found) => {
-            part.into_iter().zip(found).for_each(|(one, found)| one.item.goes_on(Ok(found)));
-        }
-        Err(error) => part.into_iter().for_each(|one| one.item.goes_on(Err(error.clone()))),
-    }
+    part.into_iter().zip(answers(found)).for_each(|(one, found)| one.item.goes_on(found));
+}
+
+/// The answers to the items of a request. If it failed, each of them failed.
+pub(super) fn answers<T>(
+    found: Result<Vec<T>, BackendError>,
+) -> impl Iterator<Item = Result<T, BackendError>> {
+    let (found, error) = match found {
+        Ok(found) => (found, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let mut found = found.into_iter().map(Ok);
+    std::iter::from_fn(move || match &error {
+        None => found.next(),
+        Some(error) => Some(Err(error.clone())),
+    })
 }
 
 /// Stores values, those with a lease under it.

@@ -18,5 +18,7 @@ pub(crate) use bus::{BusEnvelope, BusMessage};
 pub(crate) use pending::{Attempt, RemoteEviction};
 pub use progress::EvictionProgress;
 pub(crate) use progress::{StepQueue, StepSink};
-pub(crate) use requests::{Arrived, Committing, Found, LeaseQuestion, Remote, Search, Writing};
+pub(crate) use requests::{
+    Arrived, Committing, Found, LeaseQuestion, Remote, Search, Wanted, Writing,
+};
 pub(crate) use retry_log::RetryLog;

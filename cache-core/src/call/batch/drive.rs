@@ -2,43 +2,70 @@
 
 use std::future::{Future, poll_fn};
 use std::hash::Hash;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, Stream};
 
 use super::party::{Asked, deal, together};
 use super::shape::Each;
-use crate::engine::Table;
+use crate::base::{CacheValue, Cached, boxed};
+use crate::call::output::output_of;
+use crate::engine::{First, Item, Items, Seat, Seated};
 
-/// Polls `items` to completion and passes each result to `done`. Runs `load` when all items that need it have requested it.
+/// Takes the items to their ends, and passes each result to `done`. Those that the first request does not answer `go_on` as futures.
+/// Runs `load` when all items that need it have requested it.
 ///
 /// `done` returns whether the whole batch has failed. Then running loads are awaited, and no other load starts: items that wait for
 /// other callers' loads no longer need them.
-pub(crate) async fn drive<G, Item, Output, F>(
-    items: FuturesUnordered<Item>,
-    table: &Table,
+pub(crate) async fn drive<G, Rest, F>(
+    items: &Items,
+    begun: Vec<(usize, First)>,
+    go_on: impl Fn(usize, Seated) -> Rest,
     asked: &Asked<G>,
     load: impl Fn(Vec<G::Id>) -> F,
-    mut done: impl FnMut(Output) -> bool,
+    mut done: impl FnMut(usize, Cached<G::Output>) -> bool,
 ) where
-    G: Each<Id: Clone + Eq + Hash>,
-    Item: Future<Output = Output>,
+    G: Each<Id: Clone + Eq + Hash, Value: CacheValue>,
+    Rest: Future<Output = (usize, Cached<G::Output>)>,
     F: Future<Output = G::Whole>,
 {
-    let mut items = pin!(items);
+    let mut rest = pin!(FuturesUnordered::new());
     // More than one if another caller's load, for which an item waited, failed.
     let mut loads = pin!(FuturesUnordered::new());
     let mut failed = false;
+    let mut asking = Vec::new();
+    let mut answered = Vec::new();
+    for (at, begun) in begun {
+        match begun {
+            First::Asks(item) => asking.push((at, item)),
+            First::Item(item) => answered.push((at, item)),
+        }
+    }
+    // The seat makes the others wait for those that ask, as for every item that may register a request.
+    let mut first =
+        (!asking.is_empty()).then(|| (boxed(|| items.ask(asking)), Seat::new(&items.table)));
     poll_fn(|cx| {
         loop {
-            while let Some(output) = next(items.as_mut(), cx) {
-                failed = done(output);
+            for (at, item) in answered.drain(..) {
+                match item {
+                    Item::Hit(hit) => failed = done(at, output_of::<G>(hit)),
+                    Item::GoesOn(seated) => rest.push(go_on(at, seated)),
+                }
             }
-            if items.is_empty() || failed && loads.is_empty() {
+            if let Some((asking, _)) = &mut first
+                && let Poll::Ready(items) = asking.as_mut().poll(cx)
+            {
+                (answered, first) = (items, None);
+                continue;
+            }
+            while let Some((at, output)) = next(rest.as_mut(), cx) {
+                failed = done(at, output);
+            }
+            if first.is_none() && rest.is_empty() || failed && loads.is_empty() {
                 return Poll::Ready(());
             }
-            if !failed && table.is_complete(cx.waker()) {
+            if !failed && first.is_none() && items.table.is_complete(cx.waker()) {
                 let asked = asked.take();
                 if !asked.is_empty() {
                     let ids = asked.iter().map(|asking| asking.id.clone()).collect();
@@ -55,7 +82,7 @@ pub(crate) async fn drive<G, Item, Output, F>(
     .await;
 }
 
-fn next<S: Stream>(stream: std::pin::Pin<&mut S>, cx: &mut Context<'_>) -> Option<S::Item> {
+fn next<S: Stream>(stream: Pin<&mut S>, cx: &mut Context<'_>) -> Option<S::Item> {
     match stream.poll_next(cx) {
         Poll::Ready(next) => next,
         Poll::Pending => None,

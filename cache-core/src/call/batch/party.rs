@@ -114,10 +114,6 @@ where
         let behind = Arc::clone(&self.behind);
         behind.detach(self)
     }
-
-    fn seat(&self) -> Option<Arc<Seat>> {
-        Some(Arc::clone(&self.seat))
-    }
 }
 
 /// An item's part of a load.

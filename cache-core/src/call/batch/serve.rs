@@ -5,7 +5,6 @@ use std::hash::Hash;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
-use futures_util::stream::FuturesUnordered;
 use smallvec::smallvec;
 use tracing::Instrument;
 
@@ -15,9 +14,9 @@ use super::party::{Again, Asked, Behind, Loads, Member, Never};
 use super::shape::Each;
 use super::{Answered, Asking, Sources};
 use crate::base::{CacheValue, Cached, Error, Source, warn_once};
-use crate::call::reading::reading;
+use crate::call::reading::item;
 use crate::call::rules::Rules;
-use crate::engine::{Beat, Mode, Request, Seat, Spans, Table};
+use crate::engine::{Beat, Items, Mode, Request, Seated, Spans, Table};
 
 /// The items' loads run in the foreground only.
 pub(crate) async fn in_foreground<G, L, F>(wanted: Wanted<G>, load: L) -> Answered<G::Whole>
@@ -86,18 +85,19 @@ where
     let table = Table::polled(&engine, Some(Arc::clone(beat.pulse())));
     let spans = Spans::new(&engine, requests.first().and_then(|request| request.site));
     let (asked, behind) = (Asked::none(), Arc::new(behind(&table, &spans)));
-    let items = FuturesUnordered::new();
-    let missing = requests.into_iter().enumerate().filter(|(at, _)| found[*at].is_none());
-    for (at, request) in missing {
-        let member = Member {
-            id: ids[at].clone(),
-            asked: Arc::clone(&asked),
-            seat: Seat::new(&table),
-            behind: Arc::clone(&behind),
-        };
-        let item = reading(Arc::clone(&engine), request, rules, member);
-        items.push(async move { (at, item.await) });
+    let items = Items { engine, table, rules: rules.of_reads(), detaches: B::DETACHES };
+    let mut begun = Vec::with_capacity(requests.len());
+    for (at, request) in requests.into_iter().enumerate() {
+        if found[at].is_none() {
+            begun.push((at, items.begin(request)));
+        }
     }
+    let going_on = |at: usize, Seated { begun, seat, deciding }: Seated| {
+        let (asked, behind) = (Arc::clone(&asked), Arc::clone(&behind));
+        let member = Member { id: ids[at].clone(), asked, seat, behind };
+        let item = item(begun, deciding, rules, member);
+        async move { (at, item.await) }
+    };
     let load = |ids: Vec<G::Id>| {
         let span = spans.load(Some(ids.len()));
         load(ids).instrument(span)
@@ -105,13 +105,13 @@ where
     let mut rest: Vec<Option<Cached<G::Output>>> = Vec::new();
     rest.resize_with(ids.len(), || None);
     let mut failed = false;
-    let done = |(at, done): (usize, Cached<G::Output>)| {
+    let done = |at: usize, done: Cached<G::Output>| {
         failed = failed || done.source == Source::Loaded && G::is_failure(&done.value);
         rest[at] = Some(done);
         failed
     };
     {
-        let mut driving = pin!(drive(items, &table, &asked, load, done));
+        let mut driving = pin!(drive(&items, begun, going_on, &asked, load, done));
         poll_fn(|cx| beat.poll(cx, |cx| driving.as_mut().poll(cx))).await;
     }
     together::<G>(ids, found, rest)

@@ -11,7 +11,7 @@ mod write;
 use evict::worst;
 pub(crate) use lease::LeaseQuestion;
 pub(crate) use pattern::Search;
-pub(crate) use read::{Arrived, Found};
+pub(crate) use read::{Arrived, Found, Wanted};
 pub(crate) use write::{Committing, Writing};
 
 use std::sync::{Arc, Weak};

@@ -27,21 +27,38 @@ pub(crate) struct Found {
     pub(crate) tags: Vec<u64>,
 }
 
-/// The tags of several lists, each once and in order.
-fn all_tags<'a>(lists: impl Iterator<Item = &'a [String]>) -> Vec<&'a str> {
-    let mut tags: Vec<&str> = lists.flatten().map(String::as_str).collect();
+/// A read among others of one request.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) tags: Vec<&'a str>,
+}
+
+/// The tags of all reads, each once and in order.
+fn all_tags<'a>(wanted: &[Wanted<'a>]) -> Vec<&'a str> {
+    let mut tags: Vec<&str> = wanted.iter().flat_map(|one| one.tags.iter().copied()).collect();
     tags.sort_unstable();
     tags.dedup();
     tags
 }
 
 /// The generations of one list, of those that are `known` of all tags.
-fn own_tags(all: &[&str], known: &Found, own: &[String]) -> Vec<u64> {
-    let generation = |tag: &String| {
-        let at = all.binary_search(&tag.as_str()).ok();
+fn own_tags(all: &[&str], known: &Found, own: &[&str]) -> Vec<u64> {
+    let generation = |tag: &&str| {
+        let at = all.binary_search(tag).ok();
         at.and_then(|at| known.tags.get(at)).copied().unwrap_or_default()
     };
     own.iter().map(generation).collect()
+}
+
+/// The keys in a text, of which each ends at one of these places.
+fn keys_of<'a>(text: &'a str, ends: &[usize]) -> Vec<&'a str> {
+    let mut begin = 0;
+    let key = |end: &usize| {
+        let from = std::mem::replace(&mut begin, *end);
+        text.get(from..*end).unwrap_or_default()
+    };
+    ends.iter().map(key).collect()
 }
 
 impl Remote {
@@ -199,15 +216,15 @@ impl Remote {
     /// all tags.
     pub(crate) async fn read_each(
         self: &Arc<Self>,
-        wanted: &[(&str, &[String])],
+        wanted: &[Wanted<'_>],
         keep: Duration,
         generations: &Generations,
     ) -> Result<Vec<Found>, BackendError> {
-        let tags = all_tags(wanted.iter().map(|(_, tags)| *tags));
-        let places: Vec<String> = wanted.iter().map(|(key, _)| self.value_key(key)).collect();
-        let places: Vec<&str> = places.iter().map(String::as_str).collect();
-        let keys: Vec<&str> = wanted.iter().map(|(key, _)| *key).collect();
+        let tags = all_tags(wanted);
+        let keys: Vec<&str> = wanted.iter().map(|one| one.key).collect();
         let readable = self.free(&keys).await?;
+        let (places, ends) = self.value_keys(&keys);
+        let places = keys_of(&places, &ends);
         let reading = async {
             let (known, values) = tokio::join!(
                 self.known_now(&tags, keep, generations),
@@ -219,27 +236,39 @@ impl Remote {
         self.signals.tell_changes();
         let (known, values) = read?;
         let mut values = values.into_iter();
-        let found = wanted.iter().map(|(_, own)| Found {
+        let found = wanted.iter().map(|one| Found {
             value: values.next().flatten(),
             space: known.space,
-            tags: own_tags(&tags, &known, own),
+            tags: own_tags(&tags, &known, &one.tags),
         });
         Ok(found.collect())
+    }
+
+    /// The keys of many values in one text, and where each ends.
+    fn value_keys(&self, keys: &[&str]) -> (String, Vec<usize>) {
+        let length = keys.iter().map(|key| self.namespace.len() + 1 + key.len()).sum();
+        let mut text = String::with_capacity(length);
+        let ends = keys.iter().map(|key| {
+            [&self.namespace, ":", key].iter().for_each(|part| text.push_str(part));
+            text.len()
+        });
+        let ends = ends.collect();
+        (text, ends)
     }
 
     /// Like [`learn`](Self::learn), for many lists of tags in one request.
     pub(crate) async fn learn_each(
         self: &Arc<Self>,
-        wanted: &[&[String]],
+        wanted: &[Wanted<'_>],
         keep: Duration,
         generations: &Generations,
     ) -> Result<Vec<Found>, BackendError> {
-        let tags = all_tags(wanted.iter().copied());
+        let tags = all_tags(wanted);
         let known = self.learn(&tags, keep, generations).await?;
-        let found = wanted.iter().map(|own| Found {
+        let found = wanted.iter().map(|one| Found {
             value: None,
             space: known.space,
-            tags: own_tags(&tags, &known, own),
+            tags: own_tags(&tags, &known, &one.tags),
         });
         Ok(found.collect())
     }

@@ -101,6 +101,9 @@ impl Remote {
 
     /// Which of these keys have no pending eviction and may be read and written. An error if none may.
     pub(super) async fn free(self: &Arc<Self>, keys: &[&str]) -> Result<Vec<bool>, BackendError> {
+        if let Some(Ok(())) = self.settled_now(Affected::Keys(keys)) {
+            return Ok(vec![true; keys.len()]);
+        }
         let settled = self.settled_each(keys).await;
         let free: Vec<bool> = settled.iter().map(Result::is_ok).collect();
         match settled.into_iter().next() {
