@@ -117,6 +117,11 @@ impl Text {
     }
 
     #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0 || self.is_elsewhere() && self.elsewhere.is_empty()
+    }
+
+    #[inline]
     fn is_elsewhere(&self) -> bool {
         self.length == ELSEWHERE
     }

@@ -111,25 +111,25 @@ impl From<&Tags> for RequestTags {
 pub(crate) struct Declared<'a> {
     fixed: &'static [&'static str],
     /// Those of the call, separated by line breaks.
-    call: &'a str,
+    call: Option<&'a str>,
 }
 
 impl<'a> Declared<'a> {
     /// A reader that declares no tags.
-    pub(crate) const NONE: Declared<'static> = Declared { fixed: &[], call: "" };
+    pub(crate) const NONE: Declared<'static> = Declared { fixed: &[], call: None };
 
     #[inline]
     pub(crate) fn new(fixed: &'static [&'static str], call: &'a str) -> Self {
-        Self { fixed, call }
+        Self { fixed, call: (!call.is_empty()).then_some(call) }
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
-        self.fixed.iter().copied().chain(tags_of(self.call))
+        self.fixed.iter().copied().chain(self.call.into_iter().flat_map(tags_of))
     }
 
     /// Whether an entry with these stamps carries all declared tags.
     #[inline]
     pub(crate) fn are_carried_by(self, stamps: &TagSnapshot) -> bool {
-        (self.fixed.is_empty() && self.call.is_empty()) || stamps.carry(self.iter())
+        (self.fixed.is_empty() && self.call.is_none()) || stamps.carry(self.iter())
     }
 }
