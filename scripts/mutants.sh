@@ -261,7 +261,6 @@ mutant outage-is-probed $remote/mod.rs 's/if failed && !self\.breaker\.is_closed
 mutant pending-outlives-the-process $pending 's/let Some\(log\) = self\.log\.as_mut\(\)\.filter\(\|_\| new\)/let Some(log) = self.log.as_mut().filter(|_| new \&\& false)/'
 mutant pending-is-replayed $pending 's/in pending \{/in pending.into_iter().take(0) {/'
 mutant pending-is-repeated-as-a-list $core/engine/second_round.rs 's/remote\.evict_again\(again\);/drop((remote, again));/'
-mutant pending-is-repeated-at-last $pending 's/list\.second\.is_empty\(\) \|\| !list\.first_round_is_done\(\)/list.second.is_empty()/'
 mutant pending-is-repeated-in-the-background $core/engine/second_round.rs 's/round\.end\(\);/drop(round);/'
 mutant pending-is-repeated-by-a-transaction $core/engine/scope/log.rs 's/std::mem::take\(&mut self\.round\)\.end\(\);//'
 mutant tag-is-short-where-it-is-evicted $core/api/cache/evict.rs 's/bounded\(tag\)\.into_owned\(\)/tag.to_owned()/'

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use larder::{Cache, Policy, time::Clock};
+use larder::{Cache, Policy, cached, time::Clock};
 
 use crate::gated::At::{After, Before};
 use crate::gated::Gated;
-use crate::origin::soon;
+use crate::origin::{Origin, soon};
 
 const TAGGED: Policy = Policy::new().tags(&["rows"]);
 
@@ -32,6 +32,37 @@ async fn a_clear_that_a_read_learns_of_invalidates_memory() {
     assert_eq!(found(&cache).await, None);
     notice.open();
     soon(clearing).await.unwrap().unwrap();
+}
+
+#[cached(cache = cache, key = "part:{id}", tags = ["parts"], skip(cache, origin))]
+async fn part(cache: &Cache, origin: &Origin, id: u64) -> u64 {
+    origin.read().await + id
+}
+
+#[cached(cache = cache, key = "whole:{id}", tags = ["parts"], skip(cache, origin))]
+async fn whole(cache: &Cache, origin: &Origin, id: u64) -> u64 {
+    100 * part(cache, origin, id).await
+}
+
+/// Another process has evicted the common tag of a function and one that calls it, and its notice is still to come. The
+/// load of the outer value does not use the old inner value in memory.
+#[tokio::test]
+async fn a_load_that_learns_of_an_eviction_reads_no_older_inner_value() {
+    let clock = Clock::manual();
+    let gated = Gated::leased(&clock);
+    let theirs = gated.another();
+    let (cache, other) = (gated.cache(&clock), theirs.cache(&clock));
+    let origin = Origin::at(&clock);
+    assert_eq!(part(&cache, &origin, 0).await, 1);
+    origin.set(2);
+    let notice = theirs.hold(Before("publish"));
+    let evicting = tokio::spawn(async move { other.evict_tag("parts").await });
+    soon(notice.arrived()).await;
+    assert_eq!(part(&cache, &origin, 0).await, 1, "no notice has arrived");
+    assert_eq!(soon(whole(&cache, &origin, 0)).await, 200);
+    notice.open();
+    soon(evicting).await.unwrap().unwrap();
+    assert_eq!(whole(&cache, &origin, 0).await, 200);
 }
 
 /// A batch has read a value and receives its tag's generation; then an eviction of the tag fails, because the store is

@@ -456,3 +456,43 @@ impl Drop for Attempt<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Pattern;
+
+    fn keys(key: &str) -> RemoteEviction {
+        Selection::Keys(vec![key.to_owned()])
+    }
+
+    #[test]
+    fn the_second_round_comes_after_all_others() {
+        let pending = PendingEvictions::default();
+        drop(pending.attempt(Selection::Pattern(Pattern::new("row:*")), Vec::new()));
+        pending.again(vec![Selection::Pattern(Pattern::new("row:*")), keys("page")]);
+        assert_eq!(pending.len(), 2, "the pattern counts once");
+        assert!(!pending.begin_second_round(), "the pattern is pending");
+
+        let wide = pending.next_wide().unwrap();
+        assert!(!pending.begin_second_round(), "the pattern is being tried");
+        wide.settled();
+        assert!(pending.begin_second_round());
+        assert!(!pending.begin_second_round(), "there is one second round");
+        assert_eq!(pending.len(), 2);
+        pending.next_keys().unwrap().settled();
+        pending.next_wide().unwrap().settled();
+        assert!(pending.is_empty());
+    }
+
+    /// Until it begins, it affects no key: what it repeats was carried out, or is pending itself.
+    #[test]
+    fn the_second_round_waits_without_blocking_keys() {
+        let pending = PendingEvictions::default();
+        pending.again(vec![keys("page")]);
+        assert!(!pending.affects(Affected::Keys(&["page"])));
+        assert!(pending.affects(Affected::Everything) && !pending.is_empty());
+        assert!(pending.begin_second_round());
+        assert!(pending.affects(Affected::Keys(&["page"])));
+    }
+}
