@@ -474,14 +474,14 @@ mod tests {
         assert_eq!(pending.len(), 2, "the pattern counts once");
         assert!(!pending.begin_second_round(), "the pattern is pending");
 
-        let wide = pending.next_wide().unwrap();
+        let wide = pending.next_wide().expect("the pattern is pending");
         assert!(!pending.begin_second_round(), "the pattern is being tried");
         wide.settled();
         assert!(pending.begin_second_round());
         assert!(!pending.begin_second_round(), "there is one second round");
         assert_eq!(pending.len(), 2);
-        pending.next_keys().unwrap().settled();
-        pending.next_wide().unwrap().settled();
+        pending.next_keys().expect("the key is pending").settled();
+        pending.next_wide().expect("the pattern is pending").settled();
         assert!(pending.is_empty());
     }
 
