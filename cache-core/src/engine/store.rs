@@ -133,11 +133,15 @@ impl Engine {
         // value meanwhile.
         let evicted = committed.write(true, remote.evict(eviction, None), || ()).await;
         otherwise.settled();
+        let Some(evicted) = evicted else {
+            // An eviction came. It may still be in progress, and a soft one leaves the older value in the tier.
+            return self.evict_replaced(&entry.key).await;
+        };
         if !(committed.is_alive() && self.holds_no_other(entry)) {
             // A read has taken the older value into memory meanwhile.
             drop(self.forget(id, FenceScope::Loads, RemovalCause::Key));
         }
-        if let Some(Err(error)) = evicted {
+        if let Err(error) = evicted {
             self.counters.of(request.site).remote_errors();
             return Err(error.into());
         }
