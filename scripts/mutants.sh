@@ -192,6 +192,7 @@ mutant batch-stores-together $core/call/batch/party.rs 's/asked\.iter\(\)\.for_e
 mutant batch-writes-do-not-wait-long $core/engine/table.rs 's/Duration::from_millis\(500\)/Duration::from_secs(500)/'
 mutant batch-writes-apart-from-reads $core/engine/table.rs 's/if state\.storing == 0 \{/if state.storing == 0 \&\& state.coming == 0 {/'
 mutant batch-renews-together $lease 's/let mut next = self\.asked\.after\(third\);/let mut next = self.engine.clock.now().after(third + Duration::from_millis(self.token % 200));/'
+mutant batch-ticket-before-its-read $core/engine/each.rs 's/(let tags: Vec<&str> = request\.tags\(\)\.collect\(\);\s+match engine\.looked)/self.ticket = request.ticket(engine);\n        $1/'
 mutant batch-load-ends-with-its-callers $core/call/batch/party.rs 's/asking\.answer\.poll_closed\(cx\)\.is_pending\(\)/asking.answer.poll_closed(cx).is_pending() || gone < usize::MAX/'
 mutant batch-gives-leases-back $lease 's/table\.abort\(key\.to_string\(\), token\);/let _ = (table, \&key, token);/'
 
@@ -262,6 +263,7 @@ mutant pending-outlives-the-process $pending 's/let Some\(log\) = self\.log\.as_
 mutant pending-is-replayed $pending 's/in pending \{/in pending.into_iter().take(0) {/'
 mutant pending-is-repeated-as-a-list $core/engine/second_round.rs 's/remote\.evict_again\(again\);/drop((remote, again));/'
 mutant pending-is-repeated-in-the-background $core/engine/second_round.rs 's/round\.end\(\);/drop(round);/'
+mutant pending-is-repeated-after-a-put $core/engine/scope/log.rs 's/self\.round\.note\(&cache, \[key\], &written\);/drop(key);/'
 mutant pending-is-repeated-by-a-transaction $core/engine/scope/log.rs 's/std::mem::take\(&mut self\.round\)\.end\(\);//'
 mutant tag-is-short-where-it-is-evicted $core/api/cache/evict.rs 's/bounded\(tag\)\.into_owned\(\)/tag.to_owned()/'
 mutant tag-is-short-where-it-is-read $core/call/head.rs 's/tags\.bound\(\);//'
@@ -399,6 +401,7 @@ mutant redis-repeats-after-a-pause $redis/connection/retries.rs 's/Instant::now\
 
 # Tiers that a call leaves out.
 mutant tiers-leave-no-older-value-here $core/engine/request.rs 's/Some\(memory\) => StoreHere::Leaves\(memory\),/Some(memory) => { let _ = StoreHere::Leaves(memory); StoreHere::Nothing }/'
+mutant tiers-leave-no-older-value-after-a-soft-eviction $store 's/return self\.evict_replaced\(&entry\.key\)\.await;\n        \};\n        if !\(/return Ok(());\n        };\n        if !(/'
 mutant tiers-leave-no-older-value-there $store 's/\.filter\(\|_\| request\.skips_remote\(self\)\)/.filter(|_| false \&\& request.skips_remote(self))/'
 mutant tiers-have-their-own-loads $core/engine/request.rs 's/\| u8::from\(!self\.uses_memory\(\)\) << 1//'
 mutant tiers-read-only-put-evicts $core/engine/scope/gate.rs 's/(is known to be old\.\s+)return self\.invalidate\(Mutation::evict\(request\.key\.clone\(\)\)\)\.await\.map\(drop\);/$1return Ok(());/'

@@ -111,6 +111,21 @@ async fn a_transaction() {
     scene.ends_well().await;
 }
 
+/// A transaction replaces the inner value instead of evicting it. Until the replacement is written, the older one can be read.
+#[tokio::test]
+async fn a_put_of_a_transaction() {
+    let scene = Scene::new().await;
+    scene.store.backend.faults().fail_next(Operation::Set, 1);
+    scene.fail();
+    scene.this.origin.set(2);
+    let commit = larder::transaction(async {
+        scene.this.cache.entry("row:0").ttl("1h").insert(2u64).await?;
+        scene.this.cache.evict_tag("pages").await
+    });
+    commit.await.unwrap();
+    scene.ends_well().await;
+}
+
 /// The list goes on in the background.
 #[tokio::test]
 async fn a_mutator_that_is_dropped() {

@@ -17,6 +17,11 @@ async fn row(cache: &Cache, origin: &Origin) -> u64 {
     origin.read().await
 }
 
+#[cached(key = "kept", ttl = "1h", stale_if_error = "1h", cache = cache, skip(cache, origin))]
+async fn kept(cache: &Cache, origin: &Origin) -> u64 {
+    origin.read().await
+}
+
 #[cached(key = "each:{id}", ttl = "1h", each = "id in ids", cache = cache, skip(cache, origin))]
 async fn rows(cache: &Cache, origin: &Origin, ids: &[u64]) -> HashMap<u64, u64> {
     let value = origin.read().await;
@@ -258,6 +263,32 @@ async fn a_put_in_memory_that_is_dropped_half_way_leaves_no_older_value() {
     gate.open();
     assert_ne!(soon_at(&clock, row(&here, &origin).tiers(Tiers::Remote)).await, 1);
     assert_ne!(soon_at(&clock, row(&here, &origin)).await, 1);
+}
+
+/// A put in memory waits for its turn, and a soft eviction of the same key comes: it keeps the value of the store, as an old
+/// one. When the put returns, a read that asks the store gets none of its older values.
+#[tokio::test]
+async fn a_put_in_memory_that_a_soft_eviction_overtakes_leaves_no_older_value() {
+    let scene = Scene::new(true);
+    let Scene { gated, here, origin, .. } = &scene;
+    let storing = gated.hold(After("commit"));
+    assert_eq!(soon(kept(here, origin)).await, 1);
+    soon(storing.arrived()).await;
+    origin.set(2);
+    let (cache, from) = (here.clone(), origin.clone());
+    let put = tokio::spawn(async move { kept(&cache, &from).tiers(Tiers::Memory).put(2).await });
+    turns().await;
+    let marking = gated.hold(Before("replace"));
+    let cache = here.clone();
+    let soft = tokio::spawn(async move { cache.mark_stale("kept").await });
+    soon(turns()).await;
+    storing.open();
+    soon(put).await.unwrap().unwrap();
+    origin.set(3);
+    let read = kept(here, origin).tiers(Tiers::Remote);
+    assert_ne!(soon(read).await, 1, "the put has returned");
+    marking.open();
+    soon(soft).await.unwrap().unwrap();
 }
 
 #[tokio::test]

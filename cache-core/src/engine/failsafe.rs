@@ -79,7 +79,7 @@ impl Engine {
 impl ReadContext {
     /// The memory tier's entry for this read, however old, if it may still be served.
     pub(super) fn fallback(&self, remote_failed: bool) -> Option<Stored> {
-        let fallback = || self.engine.fallback(self.id, self.request.declared(), remote_failed);
+        let fallback = || self.engine.fallback(self.id(), self.request.declared(), remote_failed);
         self.request.uses_memory().then(fallback).flatten()
     }
 

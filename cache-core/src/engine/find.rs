@@ -98,7 +98,7 @@ impl ReadContext {
             return codec.map_or(Ok(None), Err);
         }
         // Another leader may have landed between this caller's look and its lead.
-        let found = self.in_memory(|engine, tags| engine.verified(self.id, tags));
+        let found = self.in_memory(|engine, tags| engine.verified(self.id(), tags));
         if let Some(entry) = found.filter(|entry| purpose.takes(entry))
             && let Some(hit) = self.hit(lead, entry, Source::Memory, purpose)
         {
@@ -256,7 +256,7 @@ impl ReadContext {
         purpose: ReadPurpose,
     ) -> RemoteLookup {
         let entry = self
-            .in_memory(|engine, tags| engine.unverified(self.id, tags))
+            .in_memory(|engine, tags| engine.unverified(self.id(), tags))
             .filter(|entry| purpose.takes(entry));
         let hit = match entry {
             Some(entry) => self.hit(lead, entry, Source::Memory, purpose),
@@ -275,7 +275,7 @@ impl ReadContext {
     /// the bus is back, entries that may have missed an eviction are loaded again.
     fn find_unlinked(&self, lead: &mut FlightLeader, purpose: ReadPurpose) -> Option<Hit> {
         let unlinked = !self.engine.generations.is_linked();
-        let entry = self.in_memory(|engine, tags| engine.unverified(self.id, tags));
+        let entry = self.in_memory(|engine, tags| engine.unverified(self.id(), tags));
         self.hit(lead, entry.filter(|_| unlinked)?, Source::Memory, purpose)
     }
 

@@ -444,7 +444,7 @@ impl ReadContext {
         let engine = &self.engine;
         let older = self.is_refresh()
             || missing.mark.is_some()
-            || engine.memory.as_ref().is_some_and(|memory| memory.get(self.id).is_some());
+            || engine.memory.as_ref().is_some_and(|memory| memory.get(self.id()).is_some());
         // A value that came meanwhile is newer than this load.
         if !older || !ticket.is_alive() {
             return None;

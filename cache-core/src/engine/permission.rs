@@ -105,7 +105,7 @@ impl ReadContext {
         let (engine, policy) = (&self.engine, &self.request.policy);
         let now = engine.clock.now();
         // The lease may be held by a load around this one, for a value of another type.
-        let own = Nesting::current().loads_key(engine.flights.home(), self.id);
+        let own = Nesting::current().loads_key(engine.flights.home(), self.id());
         let patient = (policy.stampede == Stampede::Fleet || self.is_refresh()) && !own;
         let others = now.after(policy.lease.saturating_mul(OTHERS));
         let until = if patient { others } else { now };

@@ -293,7 +293,7 @@ impl Engine {
 
     /// Reports a `refresh_every` that these policies give, or take away, without an effect that their author can see.
     fn tell_about_interval(&self, policies: &Policies, request: &Request, policy: &Policy) {
-        let own = request.site.map_or(*request.policy, |site| *site.policy());
+        let own = request.site.map_or(&*request.policy, |site| site.policy());
         match (own.refresh_every, policy.refresh_every) {
             // With a pattern it may be meant for the others.
             (None, Some(_)) => {

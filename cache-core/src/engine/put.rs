@@ -135,8 +135,9 @@ impl Engine {
         let (of, mut failed) = (entries.len(), Vec::new());
         if entries.iter().any(|(request, _)| request.is_read_only()) {
             // One policy is that of all. The cached values are known to be old.
-            let keys = entries.into_iter().map(|(request, _)| request.key).collect();
-            return self.invalidate_keys(keys).await.map(drop);
+            let keys = entries.into_iter().map(|(request, _)| request.key);
+            let keys: Vec<_> = keys.collect();
+            return self.invalidate_keys(&keys).await.map(drop);
         }
         let mut note = |request: &Request, result: Result<(), Error>| {
             failed.extend(result.err().map(|error| (request.key.as_str().to_owned(), error)));

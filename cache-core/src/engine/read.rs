@@ -433,7 +433,7 @@ impl ReadContext {
             return None;
         }
         let (tags, policy) = (self.request.declared(), &self.request.policy);
-        let step = match engine.look(self.id, (tags, self.rules.kind), policy, drawn) {
+        let step = match engine.look(self.id(), (tags, self.rules.kind), policy, drawn) {
             Lookup::Hit(hit) => Some(Step::hit(hit)),
             Lookup::Renew(hit) if self.may_refresh() => Some(self.with_refresh(hit)),
             // Fresh, and only early: served anyway.
@@ -495,7 +495,7 @@ impl ReadContext {
         if self.request.policy.stampede != Stampede::Off && !alone {
             return self.join(self.caller.pulse.clone());
         }
-        let key = self.request.flight(self.id, self.rules.kind);
+        let key = self.request.flight(self.rules.kind);
         let ticket = self.request.ticket(&self.engine);
         Role::Lead(FlightLeader::alone(&self.engine.flights, key), ticket)
     }
@@ -503,7 +503,7 @@ impl ReadContext {
     /// `pulse` tells whether the caller is polled, if the caller leads.
     pub(super) fn join(&self, pulse: Option<Arc<Pulse>>) -> Role {
         let (engine, policy) = (&self.engine, &self.request.policy);
-        let key = self.request.flight(self.id, self.rules.kind);
+        let key = self.request.flight(self.rules.kind);
         let issue = || self.request.ticket(engine);
         let (now, lease) = (engine.clock.now(), policy.lease);
         let joins = Joins {

@@ -26,7 +26,6 @@ pub(crate) struct ReadContext {
     pub(super) engine: Arc<Engine>,
     pub(super) request: Request,
     pub(super) rules: ReadRules,
-    pub(super) id: KeyId,
     pub(super) caller: Caller,
     /// The transaction to which it belongs: until the commit only that one sees the loaded value.
     pub(super) transaction: Option<OpenTransaction>,
@@ -62,10 +61,14 @@ impl ReadContext {
         rules: ReadRules,
         caller: Caller,
     ) -> Self {
-        let id = request.key.id();
         let requested = if request.mode == Mode::Refresh { engine.flights.request() } else { 0 };
         let (transaction, unasked) = (None, None);
-        Self { engine, request, rules, id, caller, transaction, requested, unasked }
+        Self { engine, request, rules, caller, transaction, requested, unasked }
+    }
+
+    /// The identity of its key.
+    pub(super) fn id(&self) -> KeyId {
+        self.request.key.id()
     }
 
     /// Its place among the items of a batch, if it is one.

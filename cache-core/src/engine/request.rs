@@ -12,7 +12,7 @@ use crate::backend::GENERATION_TTL;
 use crate::base::{Access, Expiry, PolicyRef, Tiers, Usage};
 use crate::codec::Coder;
 use crate::entry::ValueType;
-use crate::key::{EntryKey, KeyBuf, KeyId};
+use crate::key::{EntryKey, KeyBuf};
 use crate::memory::{MemoryTier, StoreHere, Ticket};
 use crate::tags::{Declared, RequestTags};
 
@@ -178,11 +178,11 @@ impl Request {
     ///   thread.
     /// - A load that skips memory lands when its value is in the remote tier, and its waiters accept no older value.
     /// - A load that is read-only stores nothing, and takes no lease.
-    pub(crate) fn flight(&self, id: KeyId, kind: ValueType) -> FlightKey {
+    pub(crate) fn flight(&self, kind: ValueType) -> FlightKey {
         let class = u8::from(self.blocking)
             | u8::from(!self.uses_memory()) << 1
             | u8::from(self.is_read_only()) << 2;
-        (id, kind.id, class)
+        (self.key.id(), kind.id, class)
     }
 
     /// Issues a ticket for a load that begins now.

@@ -274,7 +274,7 @@ impl Scheduled {
 impl Engine {
     /// The memory tier's entry for a scheduled refresh, however old, unless it was evicted. This is no use of it.
     fn kept(&self, job: &ReadContext) -> Option<Stored> {
-        let entry = self.memory.as_ref()?.peek(job.id)?;
+        let entry = self.memory.as_ref()?.peek(job.id())?;
         let evicted = || {
             !self.generations.current(&entry.stamps)
                 && self.generations.since_outdated(&entry.stamps).is_none()
@@ -321,7 +321,7 @@ impl ReadContext {
         if self.unasked.is_none() {
             return;
         }
-        if let Some(old) = self.engine.memory.as_ref().and_then(|memory| memory.peek(self.id)) {
+        if let Some(old) = self.engine.memory.as_ref().and_then(|memory| memory.peek(self.id())) {
             entry.read_as(&old);
         }
     }

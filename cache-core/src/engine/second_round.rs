@@ -17,7 +17,7 @@ use crate::remote::RemoteEviction;
 /// The evictions of a list so far.
 #[derive(Debug, Default)]
 pub(crate) struct SecondRound {
-    evicted: Vec<(Arc<Engine>, RemoteEviction)>,
+    evicted: Vec<(Arc<Engine>, Mutation)>,
     failed: Vec<Arc<Engine>>,
 }
 
@@ -26,15 +26,17 @@ impl SecondRound {
         Self { evicted: Vec::new(), failed: Vec::new() }
     }
 
-    /// Notes an eviction of the list, and whether the store has carried it out.
+    /// Notes evictions of the list, and whether the store has carried them out.
     pub(crate) fn note<T>(
         &mut self,
         engine: &Arc<Engine>,
-        what: &Mutation,
+        what: impl IntoIterator<Item = Mutation>,
         done: &Result<T, Error>,
     ) {
-        let Some(eviction) = engine.remote().and_then(|_| in_the_store(what)) else { return };
-        self.evicted.push((Arc::clone(engine), eviction));
+        if engine.remote().is_none() {
+            return;
+        }
+        self.evicted.extend(what.into_iter().map(|what| (Arc::clone(engine), what)));
         if done.is_err() && !self.has_failed(engine) {
             self.failed.push(Arc::clone(engine));
         }
@@ -48,7 +50,7 @@ impl SecondRound {
     pub(crate) fn end(self) {
         for failed in &self.failed {
             let of_cache = self.evicted.iter().filter(|(engine, _)| Arc::ptr_eq(engine, failed));
-            let again: Vec<_> = of_cache.map(|(_, eviction)| eviction.clone()).collect();
+            let again: Vec<_> = of_cache.filter_map(|(_, what)| in_the_store(what)).collect();
             if let Some(remote) = failed.remote().filter(|_| again.len() > 1) {
                 remote.evict_again(again);
             }
@@ -71,7 +73,7 @@ pub(crate) fn evict_in_background<F>(
     let evicting: Vec<_> = evicting.collect();
     start_now(async move {
         for (done, engine, what) in all_begun(evicting).await {
-            round.note(&engine, &what, &done);
+            round.note(&engine, [what], &done);
             report(&done.map(drop));
         }
         round.end();

@@ -73,7 +73,7 @@ impl Cache {
         let mut keys: Vec<EntryKey> = keys.into_iter().map(|key| self.own(key).into()).collect();
         keys.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         keys.dedup_by(|one, other| one.as_str() == other.as_str());
-        self.engine.invalidate_keys(keys).await
+        self.engine.invalidate_keys(&keys).await
     }
 
     /// Removes all keys that match (`*` is a wildcard), and revokes the loads of such keys that have begun in

@@ -144,7 +144,7 @@ impl Evictions {
         self.list.steps.reverse();
         while let Some((place, what)) = self.list.steps.last().cloned() {
             let (count, done) = match place.resolve(self.home.as_ref()) {
-                Ok(cache) => self.evict_last(&cache.engine, &what).await,
+                Ok(cache) => self.evict_last(&cache.engine, what).await,
                 Err(error) => (1, Err(error)),
             };
             // Removed after it is done: if the future is dropped half-way, `drop` does it again.
@@ -159,19 +159,16 @@ impl Evictions {
     async fn evict_last(
         &mut self,
         engine: &Arc<Engine>,
-        what: &Mutation,
+        what: Mutation,
     ) -> (usize, Result<(), Error>) {
         let keys = self.keys_at_the_end(engine);
         if keys.len() <= 1 {
             let done = engine.invalidate(what.clone()).await.map(drop);
-            self.round.note(engine, what, &done);
+            self.round.note(engine, [what], &done);
             return (1, done);
         }
-        let done = engine.invalidate_keys(keys.clone()).await.map(drop);
-        let count = keys.len();
-        for key in keys {
-            self.round.note(engine, &Mutation::evict(key), &done);
-        }
+        let (count, done) = (keys.len(), engine.invalidate_keys(&keys).await.map(drop));
+        self.round.note(engine, keys.into_iter().map(Mutation::evict), &done);
         (count, done)
     }
 

@@ -120,8 +120,8 @@ impl<L: LoadEach> Batch<L> {
     /// tier again.
     pub fn evict(&self) -> EvictEach {
         let Asking { target, requests } = self.whole.asking();
-        let keys = requests.into_iter().map(|request| request.key).collect();
-        let future = async move { target.resolve_to_evict()?.engine.invalidate_keys(keys).await };
+        let keys: Vec<_> = requests.into_iter().map(|request| request.key).collect();
+        let future = async move { target.resolve_to_evict()?.engine.invalidate_keys(&keys).await };
         EvictEach { future: Box::pin(future) }
     }
 }

@@ -217,7 +217,7 @@ where
             }
         }
         // Both begin in the first poll.
-        let (evicted, put) = join(engine.invalidate_keys(gone), engine.put_many(puts)).await;
+        let (evicted, put) = join(engine.invalidate_keys(&gone), engine.put_many(puts)).await;
         evicted.map(drop).and(put.map_err(first_failure))
     })
 }

@@ -126,16 +126,13 @@ impl Engine {
 
     /// Like [`invalidate`](Self::invalidate), for many keys: keys that no transaction holds are evicted
     /// together.
-    pub(crate) async fn invalidate_keys(
-        self: &Arc<Self>,
-        keys: Vec<EntryKey>,
-    ) -> Result<u64, Error> {
+    pub(crate) async fn invalidate_keys(self: &Arc<Self>, keys: &[EntryKey]) -> Result<u64, Error> {
         if no_active_scope() || transaction::current().is_none() {
-            return self.evict_keys(&keys).await;
+            return self.evict_keys(keys).await;
         }
         let (mut evicted, mut result) = (0, Ok(()));
         for key in keys {
-            match self.invalidate(Mutation::evict(key)).await {
+            match self.invalidate(Mutation::evict(key.clone())).await {
                 Ok(found) => evicted += found,
                 Err(error) => result = result.and(Err(error)),
             }

@@ -412,14 +412,13 @@ impl PendingOperations {
                     let keys = self.leading_keys(&cache);
                     let done = cache.evict_keys(&keys).await.map(drop);
                     self.steps.drain(1..keys.len());
-                    keys.into_iter()
-                        .for_each(|key| self.round.note(&cache, &Mutation::evict(key), &done));
+                    self.round.note(&cache, keys.into_iter().map(Mutation::evict), &done);
                     done
                 }
                 Operation::Evict(what) => {
                     let what = what.clone();
                     let done = cache.carry_out(&what).await.map(drop);
-                    self.round.note(&cache, &what, &done);
+                    self.round.note(&cache, [what], &done);
                     done
                 }
                 Operation::Put(key, write) => {
@@ -429,6 +428,8 @@ impl PendingOperations {
                     if written.is_err() {
                         // A value that could not be written everywhere must not stay anywhere.
                         report(&cache.carry_out(&key).await.map(drop));
+                        // Until then others may read the older value, as after an eviction that failed.
+                        self.round.note(&cache, [key], &written);
                     }
                     written
                 }
