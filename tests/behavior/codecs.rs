@@ -11,6 +11,7 @@ use larder::redis::Redis;
 use larder::{Cache, Error, RemoteValue, Source, cached, codec::Codec};
 use serde::{Deserialize, Serialize};
 
+use crate::schema_changes::Octets;
 use crate::stored::{Store, is_foreign};
 use crate::support::Server;
 
@@ -111,6 +112,16 @@ async fn self_describing_codecs_represent_types_that_need_them() {
         round(codec, loose(Either::Text("x".to_owned()), Tagged::Host { address })).await;
         round(codec, Adjacent::One(1)).await;
     }
+}
+
+/// What MessagePack has for types of other formats: `rmp-serde` writes a newtype of this name as an extension.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "_ExtStruct")]
+struct Extension((i8, Octets));
+
+#[tokio::test]
+async fn another_codec_writes_what_would_be_an_extension() {
+    round(Codec::MessagePack, Extension((1, Octets(vec![2, 3])))).await;
 }
 
 /// Nothing is stored, and the error contains all of `words`.

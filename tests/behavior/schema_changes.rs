@@ -179,8 +179,8 @@ changes! {
 }
 
 /// Bytes, as `serde_bytes` serializes them.
-#[derive(Clone, Debug)]
-struct Octets(Vec<u8>);
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Octets(pub(crate) Vec<u8>);
 
 impl Serialize for Octets {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

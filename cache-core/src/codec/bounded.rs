@@ -35,6 +35,22 @@ pub(crate) struct Limits {
     spent: Cell<bool>,
 }
 
+/// The limit that a value exceeds.
+#[derive(Debug)]
+pub(super) enum Spent {
+    Elements,
+    Depth,
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Elements => "more elements than bytes",
+            Self::Depth => "nested too deep",
+        })
+    }
+}
+
 /// The approximate position of the stack.
 #[inline(never)]
 fn stack() -> usize {
@@ -65,10 +81,23 @@ impl Limits {
         elements <= self.elements.get()
     }
 
-    fn take<E: Error>(&self) -> Result<(), E> {
+    /// Counts an element, or the question whether there is another one.
+    pub(super) fn take(&self) -> Result<(), Spent> {
         let left = self.elements.get().checked_sub(1);
-        self.elements.set(left.ok_or_else(|| E::custom("more elements than bytes"))?);
+        self.elements.set(left.ok_or(Spent::Elements)?);
         Ok(())
+    }
+
+    /// Enters a value at this depth; returns the depth of its parts.
+    #[inline(never)]
+    pub(super) fn enter(&self, depth: u32) -> Result<u32, Spent> {
+        if self.stack.abs_diff(stack()) > self.most {
+            self.spent.set(true);
+        }
+        if depth >= DEPTH || self.spent.get() {
+            return Err(Spent::Depth);
+        }
+        Ok(depth + 1)
     }
 }
 
@@ -90,14 +119,8 @@ impl<'l, T> Bounded<'l, T> {
     }
 
     fn deeper<U, E: Error>(&self, inner: U) -> Result<Bounded<'l, U>, E> {
-        let Limits { stack: begun, most, spent, .. } = self.limits;
-        if begun.abs_diff(stack()) > *most {
-            spent.set(true);
-        }
-        if self.depth >= DEPTH || spent.get() {
-            return Err(E::custom("nested too deep"));
-        }
-        Ok(Bounded { inner, limits: self.limits, depth: self.depth + 1 })
+        let depth = self.limits.enter(self.depth).map_err(E::custom)?;
+        Ok(Bounded { inner, limits: self.limits, depth })
     }
 }
 
@@ -232,7 +255,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Bounded<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.limits.take()?;
+        self.limits.take().map_err(A::Error::custom)?;
         let seed = self.around(seed);
         self.inner.next_element_seed(seed)
     }
@@ -250,7 +273,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Bounded<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.limits.take()?;
+        self.limits.take().map_err(A::Error::custom)?;
         let seed = self.around(seed);
         self.inner.next_key_seed(seed)
     }

@@ -292,9 +292,12 @@ impl<'a> ser::Serializer for Check<'a> {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), Refused> {
+        if self.codec == Codec::MessagePack && name == rmp_serde::MSGPACK_EXT_STRUCT_NAME {
+            return Err(Refused::new("MessagePack's extension types are not supported"));
+        }
         value.serialize(Self { some: self.some, ..self.deeper(1, 0)? })
     }
 

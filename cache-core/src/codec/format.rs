@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::bounded::{Bounded, Limits};
 use super::check::{Carried, Refused};
 use super::coder::Serde;
+use super::messagepack;
 use super::own::OWN;
 use super::stack::roomy;
 use crate::entry::Value;
@@ -26,7 +27,7 @@ pub(super) const LOST: &str = "what is written is not read back as the same valu
 /// | | bytes | cannot represent |
 /// | --- | --- | --- |
 /// | `Postcard` | fewest, fastest | types that ask the bytes what comes next: `untagged`, `tag = ".."`, `flatten`, `serde_json::Value`; and `skip_serializing_if` |
-/// | `MessagePack` | fields by name | an `Option` that holds another `Option` or `()` |
+/// | `MessagePack` | fields by name | an `Option` that holds another `Option` or `()`; extension types |
 /// | `Json` | text, for humans and other languages | the same; floats that are not finite; maps whose keys are neither text nor numbers |
 ///
 /// If a cache's codec cannot represent a value, the next one that can writes it: `MessagePack`, `Json` if it
@@ -62,8 +63,8 @@ pub enum Codec {
     /// JSON by `serde_json` (feature `json`).
     #[cfg(feature = "json")]
     Json,
-    /// MessagePack by `rmp-serde`, with field names, and with the human-readable form of types that have one,
-    /// such as IP addresses.
+    /// MessagePack as `rmp-serde` writes it, with field names, and with the human-readable form of types that have one, such as
+    /// IP addresses.
     MessagePack,
 }
 
@@ -215,12 +216,7 @@ impl Codec {
                 from.end().ok()?;
                 Some(value)
             }
-            Self::MessagePack => {
-                let mut rest = bytes;
-                let mut from = rmp_serde::Deserializer::new(&mut rest).with_human_readable();
-                let value = V::deserialize(Bounded::new(&mut from, limits)).ok()?;
-                rest.is_empty().then_some(value)
-            }
+            Self::MessagePack => messagepack::read(bytes, limits).ok(),
         }
     }
 }

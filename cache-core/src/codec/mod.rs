@@ -5,6 +5,7 @@
 //! | `wire` | the whole way: encoding, compression, seal |
 //! | `coder` | one type, erased: everything else here is compiled once for all types |
 //! | `format`, `choice` | the codecs; the codec of one function |
+//! | `messagepack` | reads MessagePack |
 //! | `own` | formats of users |
 //! | `check`, `compare` | values that a codec would write wrongly without an error |
 //! | `bounded`, `stack` | decoding that trusts neither lengths nor depth |
@@ -26,6 +27,7 @@ mod format;
 mod heap;
 #[cfg(feature = "encryption")]
 mod keys;
+mod messagepack;
 mod own;
 mod schema;
 mod seal;

@@ -6,7 +6,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote_spanned};
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, ExprClosure, ExprField};
+use syn::{Expr, ExprClosure, ExprField, Type};
 
 use super::owning::{Owning, anonymous, bound};
 use crate::elsewhere::this;
@@ -53,10 +53,11 @@ impl Copied {
 
     /// Records arguments that cannot be copied.
     pub(super) fn check(&self, function: &Function, errors: &mut Errors) {
-        let cannot = bound(function);
+        let text = |ty: &Type| ty.to_token_stream().to_string();
+        let cannot: Vec<String> = bound(function).into_iter().map(text).collect();
         for arg in self.args(function) {
             let mutable = arg.reference().is_some_and(|reference| reference.mutability.is_some());
-            if mutable || cannot.iter().any(|ty| **ty == arg.ty) {
+            if mutable || cannot.contains(&text(&arg.ty)) {
                 let message = format!(
                     "a function of the value uses a copy of `{}`, and this type cannot be copied: take an owned value, a `&`, or one in an \
                      `Option`, `Vec` or slice",
