@@ -645,14 +645,9 @@ fn stamps_of(
     ticket: &Ticket,
     same_tags: bool,
 ) -> TagSnapshot {
-    stamps.epoch = ticket.stamps.epoch;
-    if same_tags {
-        stamps.moved = ticket.stamps.moved;
-    }
-    stamps.space = envelope.space;
-    for ((_, seen), (_, written)) in stamps.tags.iter_mut().zip(&envelope.tags) {
-        *seen = *written;
-    }
+    stamps.as_of(&ticket.stamps, same_tags);
+    let written: Vec<u64> = envelope.tags.iter().map(|(_, written)| *written).collect();
+    stamps.see(envelope.space, &written);
     stamps
 }
 

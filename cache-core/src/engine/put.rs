@@ -74,12 +74,14 @@ impl Engine {
             Err(_) => return self.counters.direct.remote_errors(),
         };
         for Begun { ticket, .. } in begun.iter_mut().filter(|begun| begun.codec.is_some()) {
-            ticket.stamps.space = learned.space;
-            for (tag, seen) in &mut ticket.stamps.tags {
-                if let Ok(at) = tags.binary_search(&&*tag.name) {
-                    *seen = learned.tags.get(at).copied().unwrap_or_default();
+            let now = ticket.stamps.tags.iter().map(|(tag, seen)| {
+                match tags.binary_search(&&*tag.name) {
+                    Ok(at) => learned.tags.get(at).copied().unwrap_or_default(),
+                    Err(_) => *seen,
                 }
-            }
+            });
+            let now: Vec<u64> = now.collect();
+            ticket.stamp(learned.space, &now);
         }
     }
 

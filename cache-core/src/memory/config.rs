@@ -117,9 +117,9 @@ impl Memory {
     ///
     /// An entry's weight is the sum of the following, in bytes:
     ///
-    /// - the entry itself: the value's `size_of`, its times and generations;
-    /// - its key's text, and 16 for each of its tags;
-    /// - the engine's overhead, a measured average: 125 (`Auto`), 310 (`Lru`, `Lfu`) or 170 (`Ttl`);
+    /// - the entry itself: the value's `size_of`, and 88 for its times and what else it has;
+    /// - its key, if that has more than 23 bytes: its text and 16; its tags, if it has some: 56, and 16 for each;
+    /// - the engine's overhead, a measured average: 85 (`Auto`), 310 (`Lru`, `Lfu`) or 170 (`Ttl`);
     /// - the value's heap memory, from its [`weigher`](Self::weigher). Without a weigher, larder measures the
     ///   value through `serde` (texts, byte strings, and the elements of lists and maps), if the value may go
     ///   to a remote tier; of `local` values it knows `String`, `Vec<u8>`, `Vec<String>`, `Bytes`, `Box` and

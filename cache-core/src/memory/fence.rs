@@ -368,10 +368,7 @@ impl Ticket {
 
     /// Records the fleet's generations, of the namespace and of the tags in their order.
     pub(crate) fn stamp(&mut self, space: u64, tags: &[u64]) {
-        self.stamps.space = space;
-        for ((_, seen), current) in self.stamps.tags.iter_mut().zip(tags) {
-            *seen = *current;
-        }
+        self.stamps.see(space, tags);
     }
 
     /// Makes a watch that tells whether the load still counts.

@@ -104,7 +104,8 @@ impl Scales {
 
 /// The memory of an entry whose value has `heap` bytes elsewhere.
 fn with_own(entry: &Stored, heap: u64) -> u64 {
-    let own = ARC + size_of_val(&**entry) + entry.key.len() + size_of_val(&*entry.stamps.tags);
+    let key = if entry.key.is_heap_allocated() { ARC + entry.key.len() } else { 0 };
+    let own = ARC + size_of_val(&**entry) + key + entry.stamps.own_bytes();
     heap.saturating_add(own as u64).min(HEAVIEST)
 }
 

@@ -1,7 +1,7 @@
 //! The tags of one call.
 
-use super::generation::TagSnapshot;
 use super::length::bounded;
+use super::snapshot::TagSnapshot;
 use crate::base::READABLE;
 use crate::key::{KeyBuf, ShortText};
 

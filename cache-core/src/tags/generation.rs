@@ -11,9 +11,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
+use arc_swap::ArcSwap;
+
 use super::order::Evicted;
+use super::snapshot::{Seen, TagSnapshot};
 use super::trust::{Answered, Asked, Now};
-use crate::backend::{SERIES, newest};
+use crate::backend::SERIES;
 use crate::base::{AtomicU64, Mutex, Ordering, Timestamp};
 
 /// This process's counts of evictions are sums: soft ones count in the lower half, the others in the upper half.
@@ -70,34 +73,6 @@ pub(crate) struct Tag {
     evicted: Evicted,
 }
 
-/// The generations as they were before a load.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TagSnapshot {
-    pub(crate) tags: Box<[(Arc<Tag>, u64)]>,
-    pub(crate) space: u64,
-    /// This process's own evictions of the namespace and of all the tags, summed up (each only grows).
-    pub(crate) moved: u64,
-    pub(crate) epoch: u64,
-}
-
-impl TagSnapshot {
-    /// Whether the entry carries all of these tags.
-    #[inline]
-    pub(crate) fn carry<'a>(&self, tags: impl Iterator<Item = &'a str>) -> bool {
-        // The reader is usually the function that stored the entry, which names its tags in the same order.
-        let same =
-            |at: usize, tag: &str| self.tags.get(at).is_some_and(|(own, _)| *own.name == *tag);
-        let any = |tag: &str| self.tags.iter().any(|(own, _)| *own.name == *tag);
-        tags.enumerate().all(|(at, tag)| same(at, tag) || any(tag))
-    }
-
-    /// How new the fleet's generations are: a number that grows with each eviction of one of them. A soft eviction does not
-    /// make a generation the newest, so the places in the series are added up.
-    pub(crate) fn newest(&self) -> u64 {
-        newest(self.tags.iter().map(|(_, seen)| *seen).chain([self.space]))
-    }
-}
-
 /// The result of checking an entry's stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Validity {
@@ -118,6 +93,8 @@ pub(crate) struct Generations {
     /// How often any of these generations changed.
     changes: AtomicU64,
     tags: Mutex<HashMap<Box<str>, Arc<Tag>>>,
+    /// The last snapshot without tags.
+    untagged: ArcSwap<Seen>,
 }
 
 impl Generations {
@@ -163,14 +140,28 @@ impl Generations {
             (tag, generation)
         };
         let mut moved = self.moved.load(Ordering::Acquire);
-        let tags = tags
+        let tags: Box<[_]> = tags
             .map(|name| {
                 let (tag, generation) = stamp(name);
                 moved = moved.wrapping_add(tag.moved.load(Ordering::Acquire));
                 (tag, generation)
             })
             .collect();
-        TagSnapshot { tags, space, moved, epoch }
+        self.shared(Seen { tags, space, moved, epoch })
+    }
+
+    /// The shared copy, if there are no tags.
+    fn shared(&self, seen: Seen) -> TagSnapshot {
+        if !seen.tags.is_empty() {
+            return TagSnapshot::of(Arc::new(seen));
+        }
+        let last = self.untagged.load();
+        if (last.space, last.moved, last.epoch) == (seen.space, seen.moved, seen.epoch) {
+            return TagSnapshot::of(Arc::clone(&last));
+        }
+        let new = Arc::new(seen);
+        self.untagged.store(Arc::clone(&new));
+        TagSnapshot::of(new)
     }
 
     /// Records the namespace's generation from the remote tier. Generations only grow, so an answer that
@@ -325,7 +316,7 @@ impl Generations {
         let moved_softly = moved.wrapping_sub(stamps.moved) < HARD;
         let is_same = relation == Relation::Current && moved == stamps.moved;
         let outdated = relation != Relation::Evicted && moved_softly && !is_same;
-        outdated.then_some(TagSnapshot { tags, space, moved, epoch: stamps.epoch })
+        outdated.then(|| self.shared(Seen { tags, space, moved, epoch: stamps.epoch }))
     }
 
     /// Like [`current`](Self::current), for a load that began before the fleet's generations were known: a
@@ -356,5 +347,37 @@ impl Generations {
     /// Makes every entry unverified, because a message was not understood. The link stays as it is.
     pub(crate) fn distrust(&self) {
         self.epoch.fetch_add(2, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_without_tags_share_one_copy_until_a_generation_changes() {
+        let generations = Generations::default();
+        let stamp = || generations.stamp(std::iter::empty());
+        let first = stamp();
+        assert!(first.is_same_copy(&stamp()));
+        generations.bump_space(Strength::Hard);
+        let second = stamp();
+        assert!(!first.is_same_copy(&second) && second.is_same_copy(&stamp()));
+        assert!(!generations.current(&first) && generations.current(&second));
+    }
+
+    #[test]
+    fn other_generations_are_seen_only_by_the_snapshot_that_learns_them() {
+        let generations = Generations::default();
+        let (first, mut second) =
+            (generations.stamp(["a"].into_iter()), generations.stamp([].into_iter()));
+        let third = second.clone();
+        second.see(0, &[]);
+        assert!(second.is_same_copy(&third));
+        second.see(7, &[]);
+        assert_eq!((second.space, third.space), (7, 0));
+        let mut own = first.clone();
+        own.see(0, &[9]);
+        assert_eq!((own.newest(), first.newest()), (9, 0));
     }
 }

@@ -22,9 +22,9 @@ use crate::key::KeyId;
 use arena::{Arena, Mode};
 use contest::Contest;
 
-/// The engine's overhead for each entry, in bytes: its slot, its place in the table, its counters. Vectors
-/// and tables double as they grow; this is the average over a doubling (`larder-bench -- memory`: 120 to 138).
-pub(crate) const OVERHEAD: u64 = 125;
+/// The engine's overhead for each entry, in bytes: its slot, its place in the table, its counters. The table and the counters
+/// double as they grow; this is the average over a doubling (what `larder-bench -- memory` measures, without the entry itself).
+pub(crate) const OVERHEAD: u64 = 85;
 /// The minimum size of a shard that is bounded by entries. Hashes spread keys unevenly: the fewer keys a
 /// shard has, the more of its share of the bound is unused or missing.
 const SMALLEST_ENTRIES: u64 = 2048;
