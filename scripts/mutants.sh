@@ -168,6 +168,7 @@ mutant flight-older-than-a-strict-read $core/engine/read.rs 's/let mut older = s
 mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.has_landed\(\)\)/\&\& (now < flight.overdue() || flight.has_landed() || true)/'
 mutant flight-hung-and-not-joined $flight 's/let hung = current\.is_some_and\(\|flight\| now >= flight\.overdue\(\) && !flight\.has_landed\(\)\);/let hung = counting.is_some();/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'
+mutant flight-watch-passes-on $flight 's/self\.0\.landed\.notify_one\(\);//'
 mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)self\.promote\(ticket, &entry\);/drop(std::mem::replace(ticket, self.request.ticket(engine, self.id)));\n$1self.promote(ticket, &entry);/'
 mutant flight-abandoned-is-told $flight 's/self\.land\(FlightResult::Abandoned\);/std::mem::forget(self.flight.take());/'
 
@@ -201,7 +202,7 @@ mutant generation-of-space $generation 's/&& stamps\.space == self\.space\.load\
 mutant generation-of-tags $generation 's/tag\.generation\.load\(Ordering::Acquire\) == \*seen\)/tag.generation.load(Ordering::Acquire) >= *seen)/'
 mutant generation-own-tag $generation 's/tag\.moved\.fetch_add\(strength\.count\(\), Ordering::AcqRel\);\s+tag\.evicted/let _ = strength;\n        tag.evicted/'
 mutant generation-own-space $generation 's/self\.moved\.fetch_add\(strength\.count\(\), Ordering::AcqRel\);/let _ = strength;/'
-mutant generation-with-the-value $lookup 's/\*seen = \*written;/let _ = (seen, written);/'
+mutant generation-with-the-value $lookup 's/stamps\.see\(envelope\.space, &written\);/let _ = written;\nstamps.see(envelope.space, &[]);/'
 mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found\.tags\);//'
 mutant generation-of-what-was-pending $remote/evict.rs 's/=> self\.generations\.learn_tag\(tag, generation\),/=> drop(tag),/' 's/_ => self\.generations\.learn_space\(generation\),/_ => {}/'
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Decoded::Done\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'
@@ -430,6 +431,7 @@ exit $failed
 #   reach-replaced-spares-writes         p2_remote_races::every_overtaker_waits_for_the_write_that_it_overtakes
 #   flight-hung-and-not-joined           p5_failed_leaders::a_hung_leader_that_cannot_be_joined_is_replaced_too
 #   flight-takeover-has-twice-the-time   p5_failed_leaders::each_takeover_has_twice_the_time
+#   flight-watch-passes-on               p5_failed_leaders::a_hung_leader_is_replaced_although_waiters_are_dropped
 #   flight-circle-is-seen                p5_circles: all of them wait for themselves
 #   flight-parked-leader-is-replaced     p5_parked::a_pinned_call_next_to_a_second_one
 #   flight-busy-leader-is-left-alone     p5_parked::a_busy_load_is_waited_for

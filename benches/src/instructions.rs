@@ -7,6 +7,7 @@ mod now;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::task::{Context, Poll, Waker};
 
 use larder::{Cache, Memory, cached};
 use now::now;
@@ -54,6 +55,25 @@ async fn rows(ids: &[u64]) -> Vec<(u64, u64)> {
     ids.iter().map(|id| (*id, *id)).collect()
 }
 
+#[cached(key = "shared:{id}", ttl = "1h")]
+async fn shared(id: u64) -> u64 {
+    let mut began = false;
+    std::future::poll_fn(|_| match std::mem::replace(&mut began, true) {
+        true => Poll::Ready(id),
+        false => Poll::Pending,
+    })
+    .await
+}
+
+/// One call loads, and 99 wait for it.
+fn stampede(id: u64) {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut calls: Vec<_> = (0..100).map(|_| Box::pin(async move { shared(id).await })).collect();
+    while !calls.is_empty() {
+        calls.retain_mut(|call| call.as_mut().poll(&mut context).is_pending());
+    }
+}
+
 /// What one unit does.
 type Work = fn(u64);
 
@@ -70,7 +90,7 @@ struct Subject {
 const KEYS: u64 = 1_000;
 const CAPACITY: u64 = 10_000;
 
-const SUBJECTS: [Subject; 6] = [
+const SUBJECTS: [Subject; 7] = [
     hit(
         "hit",
         |id| {
@@ -116,6 +136,7 @@ const SUBJECTS: [Subject; 6] = [
         before: 2 * CAPACITY,
         is_hit: false,
     },
+    Subject { name: "stampede-100", work: stampede, units: 100, before: 10, is_hit: false },
 ];
 
 const fn hit(name: &'static str, work: Work, keys: u64) -> Subject {

@@ -119,6 +119,38 @@ async fn a_hung_leader_is_replaced_after_its_lease_and_not_before() {
     }
 }
 
+/// One waiter watches the clock for all of them. If it is dropped, in any order, another one notices that the leader hangs.
+#[tokio::test]
+async fn a_hung_leader_is_replaced_although_waiters_are_dropped() {
+    let clock = Clock::manual();
+    for Tiers { name, cache, .. } in tiers::every(&clock) {
+        let origin = Origin::at(&clock);
+        origin.hold(1);
+        let hung = reader(&cache, &origin);
+        origin.held().await;
+        let mut waiters = readers(10, &cache, &origin);
+        turns().await;
+        // The first one alone, so that the next one is woken; then some at once, woken or not.
+        for dropped in [0..1, 0..1, 0..3, 2..4] {
+            waiters.drain(dropped).for_each(|waiter| waiter.abort());
+            turns().await;
+        }
+        waiters.remove(0).abort();
+        waiters.extend(readers(1, &cache, &origin));
+        turns().await;
+        assert_eq!(origin.reads(), 1, "{name}");
+        origin.set(2);
+        clock.advance(LEASE);
+        for waiter in waiters {
+            assert_eq!(soon_at(&clock, waiter).await.unwrap().value, 2, "{name}");
+        }
+        assert_eq!(origin.reads(), 2, "{name}");
+        origin.release(1);
+        assert_eq!(soon(hung).await.unwrap().value, 1, "{name}");
+        landed(&cache).await;
+    }
+}
+
 /// The link to the bus returns while a leader hangs, so later callers do not join its load. A caller after its lease
 /// does not wait, and the late value is still not kept.
 #[tokio::test]

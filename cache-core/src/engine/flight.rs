@@ -22,7 +22,8 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::pulse::Pulse;
 use crate::base::{
-    AtomicU64, Clock, Mutex, MutexGuard, Ordering, PrehashedMap, SharedFailure, Timestamp,
+    AtomicU64, BoxFuture, Clock, Mutex, MutexGuard, Ordering, PrehashedMap, SharedFailure,
+    Timestamp,
 };
 use crate::entry::{Freshness, Stored};
 use crate::key::KeyId;
@@ -50,6 +51,7 @@ pub(crate) struct Flight {
     /// under the lock of the table of waits (`nesting`), where a model checker must not switch threads.
     load: std::sync::atomic::AtomicU64,
     landing: Mutex<Option<FlightResult>>,
+    /// Wakes the waiters at the landing, and one of them if no one watches the clock.
     landed: Notify,
     watch: Mutex<Watch>,
     /// When its leader counts as hung.
@@ -59,8 +61,8 @@ pub(crate) struct Flight {
     refresh: Option<u64>,
     /// Tells whether the leader is polled, while its caller's task polls it.
     leader: Mutex<Option<Arc<Pulse>>>,
-    /// Held by the waiter that watches the clock for all waiters.
-    watch_over: Semaphore,
+    /// 1 while a waiter watches the clock for all waiters.
+    watched: AtomicU64,
     /// For waiters that cannot use the result: held by the one whose turn it is to load.
     turns: Semaphore,
     /// Whether the turns have begun. After a refresh they begin when its value is stored.
@@ -197,7 +199,7 @@ impl Flights {
             takeovers,
             refresh: joins.refresh.map(|_| self.request()),
             leader: Mutex::new(pulse),
-            watch_over: Semaphore::new(1),
+            watched: AtomicU64::new(0),
             turns: Semaphore::new(0),
             opened: AtomicU64::new(0),
             brought: OnceLock::new(),
@@ -307,45 +309,68 @@ impl Flight {
 
     /// Waits for the end, or until the leader is overdue or parked. Cancel-safe.
     ///
-    /// All waiters share one timer: the waiter that has it passes it on, even if it is dropped.
+    /// One waiter watches the clock for all waiters; the others wait for the landing only.
     pub(crate) async fn landing_or_overdue(&self, clock: &Clock) -> Option<FlightResult> {
-        let mut landing = pin!(self.landing());
-        let _watch = tokio::select! {
-            biased;
-            landing = &mut landing => return Some(landing),
-            watch = self.watch_over.acquire() => watch,
-        };
-        let mut parked = pin!(self.parked());
+        let mut watch = None;
         loop {
-            let overdue = self.overdue();
-            tokio::select! {
-                biased;
-                landing = &mut landing => return Some(landing),
-                () = &mut parked => {
-                    // Sets it for all waiters.
-                    self.overdue.store(clock.now().millis(), Ordering::Release);
-                    return None;
-                }
-                () = clock.sleep_until(overdue) => {}
+            let mut landed = pin!(self.landed.notified());
+            // Enabled before the checks: neither a landing nor the end of the watch is missed between a check and the wait.
+            landed.as_mut().enable();
+            if let Some(landing) = self.landed() {
+                return Some(landing);
             }
-            // The load may have begun only now, with its own lease.
-            if clock.now() >= self.overdue() {
-                return None;
+            if watch.is_none() {
+                watch = self.begin_watch(clock);
+            }
+            match &mut watch {
+                None => landed.await,
+                Some(watch) => tokio::select! {
+                    biased;
+                    () = landed => {}
+                    () = watch => return None,
+                },
             }
         }
     }
 
-    /// Waits for the end. Cancel-safe.
-    pub(crate) async fn landing(&self) -> FlightResult {
-        loop {
-            let mut landed = pin!(self.landed.notified());
-            // Enabled before the check: a landing between the check and the wait is not missed.
-            landed.as_mut().enable();
-            if let Some(landing) = lock(&self.landing).clone() {
-                return landing;
-            }
-            landed.await;
+    /// Begins to watch the clock, if no other waiter does. In a box, because only one waiter needs its space.
+    fn begin_watch<'a>(&'a self, clock: &'a Clock) -> Option<BoxFuture<'a, ()>> {
+        if self.watched.swap(1, Ordering::AcqRel) == 1 {
+            return None;
         }
+        Some(Box::pin(Watching(self).until_overdue_or_parked(clock)))
+    }
+}
+
+/// The waiter that watches the clock. If it is dropped, another waiter begins to watch.
+struct Watching<'a>(&'a Flight);
+
+impl Watching<'_> {
+    async fn until_overdue_or_parked(self, clock: &Clock) {
+        let flight = self.0;
+        let mut parked = pin!(flight.parked());
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut parked => {
+                    // Sets it for all waiters.
+                    return flight.overdue.store(clock.now().millis(), Ordering::Release);
+                }
+                () = clock.sleep_until(flight.overdue()) => {}
+            }
+            // The load may have begun only now, with its own lease.
+            if clock.now() >= flight.overdue() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.0.watched.store(0, Ordering::Release);
+        // If the woken waiter is dropped, too, tokio wakes the next one.
+        self.0.landed.notify_one();
     }
 }
 

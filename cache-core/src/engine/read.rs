@@ -94,6 +94,8 @@ pub(super) struct Unanswered {
 
 /// What a read does after it has looked at the memory tier.
 pub(super) enum Next {
+    /// Takes the role that is open to it now.
+    Decide,
     Step(Step),
     /// Asks the remote tier, as a leader.
     Ask(FlightLeader, Ticket, Coder),
@@ -113,10 +115,56 @@ struct Failing {
 }
 
 impl Unanswered {
-    pub(super) async fn go_on(self) -> Step {
-        let Self { job, next, patience, waits } = self;
-        let step = job.go_on(next, patience).await;
-        job.counted(step, waits)
+    /// (An `async fn` with the same body would have space for two copies of its argument, and ten thousand callers may wait here.)
+    #[allow(clippy::manual_async_fn)]
+    pub(super) fn go_on(mut self) -> impl Future<Output = Step> {
+        async move {
+            let step = self.steps().await;
+            self.job.counted(step, self.waits)
+        }
+    }
+
+    /// Asks the remote tier, or waits for the load of another caller and looks again.
+    async fn steps(&mut self) -> Step {
+        let mut failing = Failing::default();
+        // A flight that is in progress when a read begins is older than the read.
+        let mut older = self.job.is_strict();
+        loop {
+            let (flight, queues) = match std::mem::replace(&mut self.next, Next::Decide) {
+                Next::Decide => {
+                    self.next = self.job.next(&mut failing, self.patience);
+                    continue;
+                }
+                Next::Step(step) => return step,
+                Next::Ask(leader, ticket, codec) => {
+                    let asked = boxed(|| self.job.ask(leader, ticket, codec, self.patience));
+                    return asked.await;
+                }
+                Next::Wait(flight, queues) => (flight, queues),
+            };
+            let job = &self.job;
+            if job.accepts_stale()
+                && job.is_strict()
+                && let Some(served) = boxed(|| job.accepted_there()).await
+            {
+                return served;
+            }
+            let how = How { queues, older: std::mem::take(&mut older) };
+            let joined = boxed(|| job.wait(&flight, how, &mut failing, &mut self.patience));
+            match joined.await {
+                Joined::Done(done) => return Step::Answer(done),
+                Joined::Again => {}
+                Joined::Circle => {
+                    job.complain_of_circle();
+                    return Step::Bypass;
+                }
+            }
+            if !job.is_refresh()
+                && let Some(served) = job.serve(false)
+            {
+                return served;
+            }
+        }
     }
 }
 
@@ -228,41 +276,6 @@ impl ReadContext {
         patience.is_bounded() && self.caller.detaches
     }
 
-    /// Asks the remote tier, or waits for the load of another caller and looks again.
-    async fn go_on(self: &Arc<Self>, mut next: Next, mut patience: Timeouts) -> Step {
-        let mut failing = Failing::default();
-        // A flight that is in progress when a read begins is older than the read.
-        let mut older = self.is_strict();
-        loop {
-            let (flight, queues) = match next {
-                Next::Step(step) => return step,
-                Next::Ask(leader, ticket, codec) => {
-                    return boxed(|| self.ask(leader, ticket, codec, patience)).await;
-                }
-                Next::Wait(flight, queues) => (flight, queues),
-            };
-            if let Some(served) = boxed(|| self.accepted_there()).await {
-                return served;
-            }
-            let how = How { queues, older: std::mem::take(&mut older) };
-            let joined = boxed(|| self.wait(&flight, how, &mut failing, &mut patience));
-            match joined.await {
-                Joined::Done(done) => return Step::Answer(done),
-                Joined::Again => {}
-                Joined::Circle => {
-                    self.complain_of_circle();
-                    return Step::Bypass;
-                }
-            }
-            if !self.is_refresh()
-                && let Some(served) = self.serve(false)
-            {
-                return served;
-            }
-            next = self.next(&mut failing, patience);
-        }
-    }
-
     /// Leads a flight: asks the remote tier, and lets the caller load if it has no value.
     async fn ask(
         self: &Arc<Self>,
@@ -342,7 +355,7 @@ impl ReadContext {
         let waited = {
             let Ok(_waiting) = nesting::wait_for(flight) else { return Joined::Circle };
             let _aside = self.aside();
-            boxed(|| self.await_flight(flight, patience)).await
+            self.await_flight(flight, patience).await
         };
         let landing = match waited {
             WaitOutcome::Instead(instead) => return Joined::Done(instead),
@@ -471,9 +484,6 @@ impl ReadContext {
     /// The value in the remote tier for a caller that takes old ones, while another caller of this process loads.
     async fn accepted_there(self: &Arc<Self>) -> Option<Step> {
         let codec = self.request.remote_codec(&self.engine)?;
-        if !(self.accepts_stale() && self.is_strict()) {
-            return None;
-        }
         let mut ticket = self.request.ticket(&self.engine);
         let found = self.engine.look_remote(&self.request, codec, &mut ticket, self.seat());
         let hit = self.accepted_as(&found.await.ok()?.entry?)?;
