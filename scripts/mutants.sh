@@ -164,7 +164,7 @@ mutant flight-is-joined $flight 's/return joins\.role\(Arc::clone\(flight\)\);/l
 mutant flight-counts-tickets $flight 's/watch\.is_alive\(\)\s+&& generations/generations/'
 mutant flight-counts-generations $flight 's/watch\.is_alive\(\)\s+&& generations\.counts\(&watch\.stamps\)/watch.is_alive() \&\& { let _ = generations; true }/'
 mutant flight-is-restamped $find 's/lead\.restamp\(ticket\);\n        let found/let found/'
-mutant flight-older-than-a-strict-read $core/engine/read.rs 's/let mut older = self\.is_strict\(\);/let mut older = self.is_strict() \&\& false;/'
+mutant flight-older-than-a-strict-read $core/engine/read.rs 's/let mut older = self\.job\.is_strict\(\);/let mut older = self.job.is_strict() \&\& false;/'
 mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.has_landed\(\)\)/\&\& (now < flight.overdue() || flight.has_landed() || true)/'
 mutant flight-hung-and-not-joined $flight 's/let hung = current\.is_some_and\(\|flight\| now >= flight\.overdue\(\) && !flight\.has_landed\(\)\);/let hung = counting.is_some();/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'

@@ -50,7 +50,7 @@ pub(crate) struct Flight {
     /// The load that brings its value, once it has begun: one load of a batch serves many flights. It is read
     /// under the lock of the table of waits (`nesting`), where a model checker must not switch threads.
     load: std::sync::atomic::AtomicU64,
-    landing: Mutex<Option<FlightResult>>,
+    landing: OnceLock<FlightResult>,
     /// Wakes the waiters at the landing, and one of them if no one watches the clock.
     landed: Notify,
     watch: Mutex<Watch>,
@@ -192,7 +192,7 @@ impl Flights {
             key,
             home: self.home(),
             load: std::sync::atomic::AtomicU64::new(0),
-            landing: Mutex::new(None),
+            landing: OnceLock::new(),
             landed: Notify::new(),
             watch: Mutex::new(ticket.watch()),
             overdue: AtomicU64::new(overdue.0),
@@ -257,12 +257,12 @@ impl Flight {
     }
 
     fn has_landed(&self) -> bool {
-        lock(&self.landing).is_some()
+        self.landing.get().is_some()
     }
 
     /// Whether it may bring a fresh value, or has brought one.
     fn is_of_use(&self, now: Timestamp) -> bool {
-        match &*lock(&self.landing) {
+        match self.landing.get() {
             Some(FlightResult::Value(entry)) => entry.at(now) == Freshness::Fresh,
             _ => true,
         }
@@ -270,7 +270,7 @@ impl Flight {
 
     /// The result, if it has landed.
     pub(crate) fn landed(&self) -> Option<FlightResult> {
-        lock(&self.landing).clone()
+        self.landing.get().cloned()
     }
 
     /// The leader continues in its own task, which polls it.
@@ -329,6 +329,9 @@ impl Flight {
                     () = landed => {}
                     () = watch => return None,
                 },
+            }
+            if let Some(landing) = self.landed() {
+                return Some(landing);
             }
         }
     }
@@ -461,7 +464,7 @@ impl FlightLeader {
 
 impl Flight {
     fn land(&self, landing: FlightResult) {
-        lock(&self.landing).get_or_insert(landing);
+        let _ = self.landing.set(landing);
         self.landed.notify_waiters();
     }
 }
