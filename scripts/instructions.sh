@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Counts the instructions of hits, of a miss, of a batch and of a stampede under callgrind, and compares them with benches/instructions.txt.
-# Times depend on the machine and its load; these figures hardly do. More than 3 % above the file is a failure. Another
+# Counts the instructions of hits, of a miss, of a batch and of a stampede under callgrind, and compares them with
+# benches/instructions.txt. Times depend on the machine and its load; these figures hardly do. More than 3 % above the file is a failure. Another
 # compiler than the one in the file makes other code, so the margin is then 15 %.
 #
 #   scripts/instructions.sh            compare

@@ -169,7 +169,7 @@ mutant flight-is-overdue $flight 's/&& \(now < flight\.overdue\(\) \|\| flight\.
 mutant flight-hung-and-not-joined $flight 's/let hung = current\.is_some_and\(\|flight\| now >= flight\.overdue\(\) && !flight\.has_landed\(\)\);/let hung = counting.is_some();/'
 mutant flight-takeover-has-twice-the-time $flight 's/lease\.saturating_mul\(1 << takeovers\.min\(10\)\)/{ let _ = takeovers; lease }/'
 mutant flight-watch-passes-on $flight 's/self\.0\.landed\.notify_one\(\);//'
-mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)self\.promote\(ticket, &entry\);/drop(std::mem::replace(ticket, self.request.ticket(engine, self.id)));\n$1self.promote(ticket, &entry);/'
+mutant flight-lands-before-promotion $find 's/(if let Some\(hit\) = self\.hit\(lead, Arc::clone\(&entry\), Source::Remote, purpose\) \{\s+)self\.promote\(ticket, &entry\);/$1let _ = ticket;\nself.promote(\&self.request.ticket(engine), \&entry);/'
 mutant flight-abandoned-is-told $flight 's/self\.land\(FlightResult::Abandoned\);/std::mem::forget(self.flight.take());/'
 
 mutant flight-circle-is-seen $core/engine/nesting.rs 's/if leads_back\(&waits, flight, &own\) \{/if leads_back(\&waits, flight, \&own) \&\& false {/'
@@ -202,7 +202,7 @@ mutant generation-of-space $generation 's/&& stamps\.space == self\.space\.load\
 mutant generation-of-tags $generation 's/tag\.generation\.load\(Ordering::Acquire\) == \*seen\)/tag.generation.load(Ordering::Acquire) >= *seen)/'
 mutant generation-own-tag $generation 's/tag\.moved\.fetch_add\(strength\.count\(\), Ordering::AcqRel\);\s+tag\.evicted/let _ = strength;\n        tag.evicted/'
 mutant generation-own-space $generation 's/self\.moved\.fetch_add\(strength\.count\(\), Ordering::AcqRel\);/let _ = strength;/'
-mutant generation-with-the-value $lookup 's/stamps\.see\(envelope\.space, &written\);/let _ = written;\nstamps.see(envelope.space, &[]);/'
+mutant generation-with-the-value $lookup 's/stamps\.see\(envelope\.space, written\);/drop(written);\nstamps.see(envelope.space, [].into_iter());/'
 mutant generation-before-the-load $lookup 's/ticket\.stamp\(found\.space, &found\.tags\);//'
 mutant generation-of-what-was-pending $remote/evict.rs 's/=> self\.generations\.learn_tag\(tag, generation\),/=> drop(tag),/' 's/_ => self\.generations\.learn_space\(generation\),/_ => {}/'
 mutant generation-asked-before-own $lookup 's/if !self\.generations\.unmoved\(&ticket\.stamps\) \{\s+return Decoded::Done\(nothing\);\s+\}//' 's/let stamps = stamps_of\(stamps,/let stamps = self.generations.stamp(names.iter().copied());\n        let stamps = stamps_of(stamps,/'

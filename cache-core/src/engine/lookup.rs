@@ -646,8 +646,8 @@ fn stamps_of(
     same_tags: bool,
 ) -> TagSnapshot {
     stamps.as_of(&ticket.stamps, same_tags);
-    let written: Vec<u64> = envelope.tags.iter().map(|(_, written)| *written).collect();
-    stamps.see(envelope.space, &written);
+    let written = envelope.tags.iter().map(|(_, written)| *written);
+    stamps.see(envelope.space, written);
     stamps
 }
 

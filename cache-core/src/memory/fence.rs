@@ -368,7 +368,7 @@ impl Ticket {
 
     /// Records the fleet's generations, of the namespace and of the tags in their order.
     pub(crate) fn stamp(&mut self, space: u64, tags: &[u64]) {
-        self.stamps.see(space, tags);
+        self.stamps.see(space, tags.iter().copied());
     }
 
     /// Makes a watch that tells whether the load still counts.

@@ -105,7 +105,12 @@ impl Scales {
 /// The memory of an entry whose value has `heap` bytes elsewhere.
 fn with_own(entry: &Stored, heap: u64) -> u64 {
     let key = if entry.key.is_heap_allocated() { ARC + entry.key.len() } else { 0 };
-    let own = ARC + size_of_val(&**entry) + key + entry.stamps.own_bytes();
+    // Entries without tags share their generations.
+    let tags = match entry.stamps.tags.is_empty() {
+        true => 0,
+        false => ARC + size_of_val(&*entry.stamps) + size_of_val(&*entry.stamps.tags),
+    };
+    let own = ARC + size_of_val(&**entry) + key + tags;
     heap.saturating_add(own as u64).min(HEAVIEST)
 }
 

@@ -372,12 +372,12 @@ mod tests {
         let (first, mut second) =
             (generations.stamp(["a"].into_iter()), generations.stamp([].into_iter()));
         let third = second.clone();
-        second.see(0, &[]);
+        second.see(0, [].into_iter());
         assert!(second.is_same_copy(&third));
-        second.see(7, &[]);
+        second.see(7, [].into_iter());
         assert_eq!((second.space, third.space), (7, 0));
         let mut own = first.clone();
-        own.see(0, &[9]);
+        own.see(0, [9].into_iter());
         assert_eq!((own.newest(), first.newest()), (9, 0));
     }
 }

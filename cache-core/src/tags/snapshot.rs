@@ -6,11 +6,8 @@ use std::sync::Arc;
 use super::generation::Tag;
 use crate::backend::newest;
 
-/// The counts of an `Arc`.
-const ARC: usize = 2 * size_of::<usize>();
-
 /// The generations as they were before a load: a handle. Entries without tags share one copy until a generation changes, so an
-/// entry holds one pointer; what it points to is also in the processor's cache.
+/// entry holds one pointer, and the copy stays in the processor's cache.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TagSnapshot(Arc<Seen>);
 
@@ -42,23 +39,15 @@ impl TagSnapshot {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The memory that belongs to this entry alone.
-    pub(crate) fn own_bytes(&self) -> usize {
-        match self.tags.is_empty() {
-            true => 0,
-            false => ARC + size_of::<Seen>() + size_of_val(&*self.tags),
-        }
-    }
-
     /// Records other generations of the namespace and of the tags in their order. Keeps the shared copy if they are the same.
-    pub(crate) fn see(&mut self, space: u64, tags: &[u64]) {
-        let seen = self.tags.iter().map(|(_, seen)| seen);
-        if self.space == space && seen.zip(tags).all(|(seen, now)| seen == now) {
+    pub(crate) fn see(&mut self, space: u64, tags: impl Iterator<Item = u64> + Clone) {
+        let seen = self.tags.iter().map(|(_, seen)| *seen);
+        if self.space == space && seen.zip(tags.clone()).all(|(seen, now)| seen == now) {
             return;
         }
         let own = Arc::make_mut(&mut self.0);
         own.space = space;
-        own.tags.iter_mut().zip(tags).for_each(|((_, seen), now)| *seen = *now);
+        own.tags.iter_mut().zip(tags).for_each(|((_, seen), now)| *seen = now);
     }
 
     /// Takes the epoch over from `other`, and the count of own evictions if that is of the same tags.

@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::codec::coder::Serde;
+use crate::codec::format::Codec;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Unit;
@@ -209,4 +211,19 @@ fn a_variant_needs_its_data() {
     assert_eq!(ours::<Shape>(&written(&"Bool")), None);
     assert_eq!(ours::<Shape>(&written(&BTreeMap::from([("Nothing", 1)]))), None);
     assert_eq!(ours::<Shape>(&written(&BTreeMap::from([("Bool", true), ("Letter", true)]))), None);
+}
+
+/// `rmp-serde` writes a newtype of this name as an extension, which this reader does not read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename = "_ExtStruct")]
+struct Extension((i8, Octets));
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Octets(#[serde(with = "as_bytes")] Vec<u8>);
+
+#[test]
+fn an_extension_is_refused_before_it_is_written() {
+    let (serde, value) = (Serde::of::<Extension>(None), Extension((1, Octets(vec![2]))));
+    let refused = Codec::MessagePack.encode(&serde, &value, false).expect_err("an extension");
+    assert!(refused.to_string().contains("extension"), "{refused}");
 }
