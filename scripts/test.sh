@@ -51,9 +51,10 @@ run cargo clippy --workspace --all-targets --all-features -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --workspace --all-features --no-deps
 if command -v mdbook >/dev/null; then run mdbook build; fi
 # Without features the compiler reports other warnings.
-run cargo clippy -p cache-core --no-default-features -- -D warnings
-run cargo check -p larder --no-default-features
+run cargo clippy -p cache-core -p larder --no-default-features -- -D warnings
 run cargo check -p larder --no-default-features --features config
+# With no more features than `cargo run -p examples` and `cargo run -p shop` have.
+run cargo check -p examples -p shop --examples --bins
 # The oldest compiler that Cargo.toml promises, also for what the attributes generate.
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 if rustup run "$msrv" rustc --version 2>/dev/null || rustup toolchain install "$msrv" --profile minimal --no-self-update; then
@@ -62,7 +63,8 @@ if rustup run "$msrv" rustc --version 2>/dev/null || rustup toolchain install "$
 else
     echo "Rust $msrv can't be installed (is rustup missing?): skipping the check with it" >&2
 fi
-run cargo test --workspace --all-features
+# The tests that call the compiler then use the libraries of this build, and build none.
+LARDER_WHOLE_WORKSPACE=1 run cargo test --workspace --all-features
 # The messages of a build without features.
 run cargo test -p cache-config --no-default-features --test not_compiled_in
 # Many interleavings of threads; in a separate target directory, because every dependency is built with other flags.
@@ -70,11 +72,13 @@ RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle"
     run cargo test -p cache-core --lib interleavings
 run scripts/instructions.sh
 run cargo run --quiet --example quickstart
+# `cargo test` has built these. `cargo run` would build them and their dependencies again, with fewer features.
+built="${CARGO_TARGET_DIR:-target}/debug"
 # Two instances under load, with their own redis-server, which is stopped and killed.
-run cargo run --quiet -p shop --bin load -- --seconds 10
+run "$built/load" --seconds 10
 # Each ends by itself. `two_instances` and `health` start and kill their own redis-server.
 for example in $(sed -n '/^\[\[example\]\]/,$ s/^name = "\(.*\)"/\1/p' examples/Cargo.toml); do
-    run cargo run --quiet -p examples --example "$example" -- all
+    run "$built/examples/$example" all
 done
 # Every crate can be published: its files, its metadata and its dependencies.
 run cargo package --quiet --no-verify --allow-dirty \

@@ -286,16 +286,15 @@ fn entries_and_bytes_are_reported() {
     }
 }
 
-/// P8: a million keys leave no more than the bound.
+/// P8: many keys leave no more than the bound.
 #[test]
 fn many_keys_leave_no_more_than_the_bound() {
     let many = |eviction| {
-        // All keys for the default engine; the other engines are slower.
-        let keys = if eviction == Eviction::Auto { 1_000_000 } else { 200_000 };
+        let keys = 50_000;
         let cache = build(Memory::max_entries(1_001).eviction(eviction));
         for id in 0..keys {
             insert(&cache, &id.to_string(), id);
-            if id % 50_000 == 0 {
+            if id % 5_000 == 0 {
                 assert!(cache.stats().entries <= 1_001, "{eviction:?}");
             }
         }
@@ -425,7 +424,7 @@ fn reclaiming_never_takes_a_newer_entry() {
                     cache.reclaim();
                 }
             });
-            let lost = (0..10_000).any(|round| {
+            let lost = (0..2_000).any(|round| {
                 now(newest(round).cache(&cache).ttl(Duration::from_secs(1)).refresh());
                 clock.advance(Duration::from_secs(1));
                 now(newest(round).cache(&cache).refresh());

@@ -102,6 +102,10 @@ impl Compiler {
         if cfg!(feature = "redis-tls") {
             cargo.arg("--all-features");
         }
+        // The features of dependencies depend on the packages that are built together.
+        if std::env::var_os("LARDER_WHOLE_WORKSPACE").is_some() {
+            cargo.arg("--workspace");
+        }
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
