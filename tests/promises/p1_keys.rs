@@ -84,7 +84,7 @@ fn bare() -> impl Strategy<Value = Bare> {
 
 fn automatic<A: Serialize>(args: &[A]) -> String {
     let mut key = KeyBuf::new();
-    key.function_path("module", "function");
+    key.literal("module::function:");
     for arg in args {
         key.arg(arg);
     }
@@ -157,7 +157,7 @@ fn long_keys_are_bounded_and_stay_apart() {
         let mut text = "x".repeat(100_000);
         text.push(last);
         let mut key = KeyBuf::new();
-        key.function_path("module", "function");
+        key.literal("module::function:");
         key.arg(&text);
         key.seal();
         key.as_str().to_owned()

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::directed::Own;
 use super::target::{CacheChoice, CacheRef, guarded};
 use super::tenant;
-use crate::base::{CacheValue, Cached, Error, Expiry, Policy, PolicyRef, Usage};
+use crate::base::{CacheValue, Error, Expiry, Policy, PolicyRef, Usage};
 use crate::codec::Coder;
-use crate::engine::{Cache, CellContents, Engine, Mode, Request, Site, is_unscoped};
+use crate::engine::{Cache, CellContents, Engine, FirstLook, Mode, Request, Site, is_unscoped};
 use crate::key::{EntryKey, KeyBuf, TenantPrefix};
 use crate::tags::{Declared, RequestTags, Tags};
 
@@ -123,12 +123,11 @@ impl Head {
     pub(super) fn first_look<V: CacheValue>(
         &self,
         Look { policy, key, tags }: Look<'_>,
-        early: &mut bool,
-    ) -> Option<Cached<V>> {
+        seen: &mut FirstLook,
+    ) -> Option<V> {
         let tags = Declared::new(policy.tags, tags.as_str());
-        let look = |engine: &Engine| {
-            engine.first_look::<V>(key.id(), tags, policy, Some(self.site), early)
-        };
+        let look =
+            |engine: &Engine| engine.first_look::<V>(key.id(), tags, policy, Some(self.site), seen);
         let look = |engine: &Engine| guarded(Some(self.site), engine, look);
         match &self.cache {
             None => self.site.with(look),

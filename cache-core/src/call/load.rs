@@ -15,7 +15,7 @@ use super::rules::{Detaching, Repeating, Rules, detached, repeated};
 use super::work::{Arguments, Work};
 use crate::base::{CacheValue, Cached, Shape, Source};
 use crate::codec::Coder;
-use crate::engine::{Engine, Fault, Judge, made};
+use crate::engine::{Engine, Fault, FirstLook, Judge, made};
 use crate::key::{EntryKey, KeyBuf};
 use crate::tags::{RequestTags, Tags};
 
@@ -198,15 +198,15 @@ where
         let (mut key, mut tags) = (KeyBuf::new(), Tags::new());
         let mut directed = Directed::looking(head.site());
         self.write(head, &mut key, &mut tags, &mut directed);
-        let (plain, mut early) = (head.is_plain(&key), false);
+        let (plain, mut seen) = (head.is_plain(&key), FirstLook::default());
         let look = Look { policy: directed.looks_under(), key: &key, tags: &tags };
-        if plain && let Some(hit) = (rules.paths.first)(head, look, &mut early) {
-            return Poll::Ready(hit);
+        if plain && let Some(hit) = (rules.paths.first)(head, look, &mut seen) {
+            return Poll::Ready(seen.with(hit));
         }
         let own = self.own(head);
         let Self { body, begun, .. } = self;
         let (key, tags) = (EntryKey::from(&key), RequestTags::from(&tags));
-        let looked = plain.then_some(early);
+        let looked = plain.then_some(seen.early);
         let wanted = Wanted { head, key, tags, own, looked, rules: rules.without_paths() };
         (rules.paths.begin)(wanted, begun, body, cx)
     }
@@ -219,7 +219,7 @@ pub struct Paths<S: Shape> {
     rest: Rest<S>,
 }
 
-type First<O> = fn(&Head, Look<'_>, &mut bool) -> Option<Cached<O>>;
+type First<O> = fn(&Head, Look<'_>, &mut FirstLook) -> Option<O>;
 
 /// A call that the first look has not answered.
 struct Wanted<'a, S: Shape> {
@@ -293,12 +293,12 @@ where
 
 /// The first look at the memory tier.
 #[inline]
-fn first<S>(head: &Head, look: Look<'_>, early: &mut bool) -> Option<Cached<S::Output>>
+fn first<S>(head: &Head, look: Look<'_>, seen: &mut FirstLook) -> Option<S::Output>
 where
     S: Shape,
     S::Value: CacheValue,
 {
-    head.first_look::<S::Value>(look, early).map(|hit| hit.map(S::join))
+    head.first_look::<S::Value>(look, seen).map(S::join)
 }
 
 /// The first poll of a call with directions, and of every call without a hit.

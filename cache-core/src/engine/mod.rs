@@ -94,6 +94,7 @@ pub use handle::Cache;
 pub(crate) use handle::{Engine, Parts};
 pub use inspect::{EncodingInfo, EntryInfo, EntryState, Inspection};
 pub(crate) use lead::Lead;
+pub(crate) use lookup::FirstLook;
 pub(crate) use mutation::{Mutation, report};
 pub(crate) use nesting::Nesting;
 pub(crate) use peek::Trace;

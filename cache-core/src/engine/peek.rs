@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::handle::Engine;
 use super::life::is_value;
-use super::lookup::{promote, wanted};
+use super::lookup::{FirstLook, promote, wanted};
 use super::request::Request;
 use super::scope;
 use super::scope::Seen;
@@ -206,8 +206,7 @@ impl Engine {
         if trace == Trace::Nothing {
             return self.peek_verified(id, request.declared())?.value::<T>().cloned();
         }
-        let hit = self.first_look(id, request.declared(), &PLAIN, request.site, &mut false)?;
-        Some(hit.value)
+        self.first_look(id, request.declared(), &PLAIN, request.site, &mut FirstLook::default())
     }
 
     fn fresh_value<T: CacheValue>(&self, entry: Option<Stored>) -> Option<T> {

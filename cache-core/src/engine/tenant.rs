@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::handle::Cache;
+use super::lookup::FirstLook;
 use super::mutation::Mutation;
 use super::request::Request;
 use super::scope;
@@ -123,9 +124,7 @@ impl Cache {
         if self.tenant.is_some() || key.has_tags() || !scope::is_unscoped() {
             return None;
         }
-        let mut early = false;
-        let hit = self.engine.first_look(key.id(), Declared::NONE, &PLAIN, None, &mut early)?;
-        Some(hit.value)
+        self.engine.first_look(key.id(), Declared::NONE, &PLAIN, None, &mut FirstLook::default())
     }
 
     /// The request of a value that a user names by key.

@@ -77,14 +77,6 @@ impl KeyBuf {
         Self { text: Text::new(), here: false, refused: None, tags: None }
     }
 
-    /// Begins an automatic key with module path and function name.
-    pub fn function_path(&mut self, module: &'static str, name: &'static str) {
-        self.literal(module);
-        self.literal("::");
-        self.literal(name);
-        self.literal(":");
-    }
-
     /// Writes text of the programmer unchanged.
     #[inline]
     pub fn literal(&mut self, text: &str) {

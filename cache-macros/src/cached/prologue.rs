@@ -359,8 +359,13 @@ pub(super) fn tags(model: &Model, places: Places<'_>) -> TokenStream {
     tags.collect()
 }
 
+/// Begins an automatic key with the module path and the name of the function.
+fn function_path(model: &Model) -> TokenStream {
+    let name = format!("::{}:", model.function.sig.ident.unraw());
+    mixed!(__larder_key.literal(::core::concat!(::core::module_path!(), #name));)
+}
+
 fn automatic(model: &Model, kept: &[Ident], places: Places<'_>, rest: &TokenStream) -> TokenStream {
-    let name = model.function.sig.ident.unraw().to_string();
     // The model and the operation replace the path.
     let named = model.affixes.subject.is_some();
     let place = match named {
@@ -378,7 +383,7 @@ fn automatic(model: &Model, kept: &[Ident], places: Places<'_>, rest: &TokenStre
     let guard =
         model.affixes.begins_with_argument(None).then(|| mixed!(__larder_key.guard_head();));
     let version = model.affixes.after(&ident);
-    let path = (!named).then(|| mixed!(__larder_key.function_path(::core::module_path!(), #name);));
+    let path = (!named).then(|| function_path(model));
     mixed! {
         #prefix
         #guard
@@ -394,7 +399,6 @@ fn automatic(model: &Model, kept: &[Ident], places: Places<'_>, rest: &TokenStre
 /// may differ distinguishes the functions that share a cell.
 fn in_cell(model: &Model) -> TokenStream {
     let sig = &model.function.sig;
-    let name = sig.ident.unraw().to_string();
     let types = sig.generics.type_params().map(|param| &param.ident);
     let consts = sig.generics.const_params().map(|param| &param.ident);
     // A value in a cell has no prefix.
@@ -403,8 +407,7 @@ fn in_cell(model: &Model) -> TokenStream {
         &Ident::new("__larder_key", Span::mixed_site()),
         &|ident| ident.into_token_stream(),
     );
-    let start =
-        head.unwrap_or_else(|| mixed!(__larder_key.function_path(::core::module_path!(), #name);));
+    let start = head.unwrap_or_else(|| function_path(model));
     mixed! {
         #start
         __larder_key.types::<(__LarderHere, Self, #(::core::marker::PhantomData<#types>),*)>();

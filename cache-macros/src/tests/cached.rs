@@ -162,7 +162,8 @@ fn an_automatic_key() {
                         __larder_rules,
                         (query, a, b),
                         move |(query, a, b), __larder_key, __larder_tags| {
-                            __larder_key.function_path(::core::module_path!(), "search");
+                            __larder_key
+                                .literal(::core::concat!(::core::module_path!(), "::search:"));
                             __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.generic::<T>();
                             __larder_key.arg(&N);
@@ -364,7 +365,8 @@ fn a_method_without_arguments_and_a_handle() {
                             __larder_rules,
                             (self,),
                             move |(__larder_self,), __larder_key, __larder_tags| {
-                                __larder_key.function_path(::core::module_path!(), "all");
+                                __larder_key
+                                    .literal(::core::concat!(::core::module_path!(), "::all:"));
                                 __LARDER_SITE.place(__larder_key, __larder_here);
                                 __larder_key.arg(&(*__larder_self));
                             },
@@ -539,7 +541,7 @@ fn elided_lifetimes_of_function_types_are_left_alone() {
                         __larder_rules,
                         (),
                         move |(), __larder_key, __larder_tags| {
-                            __larder_key.function_path(::core::module_path!(), "all");
+                            __larder_key.literal(::core::concat!(::core::module_path!(), "::all:"));
                             __LARDER_SITE.place(__larder_key, __larder_here);
                         },
                         move |()| {

@@ -67,7 +67,8 @@ fn a_cell_takes_the_place_of_the_arguments() {
                             __larder_rules,
                             (),
                             move |(), __larder_key, __larder_tags| {
-                                __larder_key.function_path(::core::module_path!(), "posts");
+                                __larder_key
+                                    .literal(::core::concat!(::core::module_path!(), "::posts:"));
                                 __larder_key.types::<(__LarderHere, Self)>();
                             },
                             move |()| {

@@ -76,7 +76,8 @@ fn a_free_function() {
                         __larder_rules,
                         (),
                         move |(), __larder_key, __larder_tags| {
-                            __larder_key.function_path(::core::module_path!(), "get_user");
+                            __larder_key
+                                .literal(::core::concat!(::core::module_path!(), "::get_user:"));
                             __LARDER_SITE.place(__larder_key, __larder_here);
                         },
                         move |()| {

@@ -156,7 +156,7 @@ fn a_text_of_the_users_behind_the_functions_path() {
                         (__larder_text,),
                         move |(__larder_text,), __larder_key, __larder_tags| {
                             __larder_key.literal("v1/");
-                            __larder_key.function_path(::core::module_path!(), "get");
+                            __larder_key.literal(::core::concat!(::core::module_path!(), "::get:"));
                             __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.generic::<T>();
                             __larder_key.arg(&N);
@@ -371,7 +371,8 @@ fn a_text_by_a_function_and_by_a_closure() {
                                 __larder_rules,
                                 (__larder_text,),
                                 move |(__larder_text,), __larder_key, __larder_tags| {
-                                    __larder_key.function_path(::core::module_path!(), "get");
+                                    __larder_key
+                                        .literal(::core::concat!(::core::module_path!(), "::get:"));
                                     __LARDER_SITE.place(__larder_key, __larder_here);
                                     __larder_key.part(&(*__larder_text));
                                 },
@@ -459,7 +460,7 @@ fn a_text_by_a_function_and_by_a_closure() {
                         __larder_rules,
                         (__larder_text,),
                         move |(__larder_text,), __larder_key, __larder_tags| {
-                            __larder_key.function_path(::core::module_path!(), "get");
+                            __larder_key.literal(::core::concat!(::core::module_path!(), "::get:"));
                             __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.part(&(*__larder_text));
                         },

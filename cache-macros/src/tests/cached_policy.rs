@@ -302,7 +302,8 @@ fn a_shared_policy_of_a_load_that_stays_in_the_foreground() {
                             __larder_rules,
                             (),
                             move |(), __larder_key, __larder_tags| {
-                                __larder_key.function_path(::core::module_path!(), "get");
+                                __larder_key
+                                    .literal(::core::concat!(::core::module_path!(), "::get:"));
                                 __LARDER_SITE.place(__larder_key, __larder_here);
                                 __larder_tags.begin();
                                 __larder_tags.text().literal("users");
@@ -472,7 +473,7 @@ fn a_sync_function() {
                         __larder_rules,
                         (id,),
                         move |(id,), __larder_key, __larder_tags| {
-                            __larder_key.function_path(::core::module_path!(), "get");
+                            __larder_key.literal(::core::concat!(::core::module_path!(), "::get:"));
                             __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.arg(&(*id));
                         },

@@ -142,7 +142,7 @@ fn a_free_function() {
                         __larder_rules,
                         (n,),
                         move |(n,), __larder_key, __larder_tags| {
-                            __larder_key.function_path(::core::module_path!(), "fib");
+                            __larder_key.literal(::core::concat!(::core::module_path!(), "::fib:"));
                             __LARDER_SITE.place(__larder_key, __larder_here);
                             __larder_key.arg(&(*n));
                         },
@@ -255,7 +255,8 @@ fn a_method() {
                             __larder_rules,
                             (),
                             move |(), __larder_key, __larder_tags| {
-                                __larder_key.function_path(::core::module_path!(), "total");
+                                __larder_key
+                                    .literal(::core::concat!(::core::module_path!(), "::total:"));
                                 __LARDER_SITE.place(__larder_key, __larder_here);
                             },
                             move |()| -> u64 {
@@ -349,7 +350,10 @@ fn an_associated_function() {
                                 __larder_rules,
                                 (a, b),
                                 move |(a, b), __larder_key, __larder_tags| {
-                                    __larder_key.function_path(::core::module_path!(), "total");
+                                    __larder_key
+                                        .literal(
+                                            ::core::concat!(::core::module_path!(), "::total:"),
+                                        );
                                     __LARDER_SITE.place(__larder_key, __larder_here);
                                     __larder_key.arg(&(*a));
                                     __larder_key.arg(&(*b));

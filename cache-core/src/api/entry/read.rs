@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{CacheEntry, Fits};
 use crate::base::{Cached, Error, KnownResult, PLAIN, PolicyRef, no_active_scope, warn_once};
 use crate::call::{Once, Owned, Previous, Repeating, Rules, Work, reading};
-use crate::engine::{Mode, Trace, is_unscoped};
+use crate::engine::{FirstLook, Mode, Trace, is_unscoped};
 use crate::tags::Declared;
 
 impl<P> CacheEntry<'_, P> {
@@ -21,9 +21,9 @@ impl<P> CacheEntry<'_, P> {
         let fixed = self.policy.map_or(PLAIN.tags, |policy| policy.tags);
         if self.is_plain() {
             let declared = Declared::new(fixed, self.tags.as_str());
-            let hit = engine.first_look(self.key.id(), declared, &PLAIN, None, &mut false);
-            if let Some(hit) = hit {
-                return Ok(Some(hit.value));
+            let seen = &mut FirstLook::default();
+            if let Some(hit) = engine.first_look(self.key.id(), declared, &PLAIN, None, seen) {
+                return Ok(Some(hit));
             }
         }
         let request = self.request::<T>()?;
@@ -246,10 +246,11 @@ impl<P> CacheEntry<'_, P> {
             // A hit does not allocate the policy.
             let policy = policy.as_ref().unwrap_or(&PLAIN);
             let tags = Declared::new(policy.tags, request.tags.as_str());
-            let (id, early) = (request.key.id(), &mut request.drawn);
-            if let Some(hit) = engine.first_look(id, tags, policy, None, early) {
-                return hit.map(Ok);
+            let (id, mut seen) = (request.key.id(), FirstLook::default());
+            if let Some(hit) = engine.first_look(id, tags, policy, None, &mut seen) {
+                return seen.with(Ok(hit));
             }
+            request.drawn |= seen.early;
         }
         if let Some(policy) = policy {
             request.policy = PolicyRef::Own(Arc::new(policy));

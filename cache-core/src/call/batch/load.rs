@@ -18,7 +18,7 @@ use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
 use crate::call::function::Described;
 use crate::call::rules::Rules;
 use crate::codec::Coder;
-use crate::engine::{Decide, Engine, Judge, Keep, Site, Trace};
+use crate::engine::{Decide, Engine, FirstLook, Judge, Keep, Site, Trace};
 use crate::tags::Declared;
 
 /// The load behind a [`Batch`](crate::Batch), for signatures, as [`Load`](crate::Load) is for a [`Call`](crate::Call). Only larder
@@ -126,7 +126,7 @@ where
         let Inside { engine, items, policy, site } = inside;
         let look = |item: &Item| {
             let tags = Declared::new(policy.tags, item.tags.as_str());
-            engine.look_for(item.key.id(), tags, policy, &mut false).map(|hit| hit.value)
+            engine.look_for(item.key.id(), tags, policy, &mut FirstLook::default())
         };
         // Not kept in the batch, because values may be large.
         let mut values: SmallVec<[G::Value; FEW]> = SmallVec::with_capacity(items.len());
