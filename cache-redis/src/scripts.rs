@@ -57,7 +57,7 @@ pub(crate) static ACQUIRE: LazyLock<Lua> =
 /// Reads generations, and requests a lease under the newest of them, as `ACQUIRE` does. Returns the generations, followed by what
 /// `ACQUIRE` returns for the lease; an empty list if a generation is missing.
 pub(crate) static READ_OR_ACQUIRE: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(&[RANGE, STORED_AND_NOW, LEASE, ACQUIRE_ONE, READ_OR_ACQUIRE_BODY]));
+    LazyLock::new(|| Lua::new(&[RANGE, STORED, LEASE, ACQUIRE_ONE, READ_OR_ACQUIRE_BODY]));
 
 /// Stores each value whose lease its token holds, and ends that lease. Returns for each whether it
 /// is stored, or a text with the reason if a full server refuses it.
@@ -71,15 +71,14 @@ pub(crate) static ABORT: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[LEASE, ABOR
 
 /// Returns the stored generation of each key, or creates one.
 pub(crate) static GENERATIONS: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(&[STORED_AND_NOW, GENERATIONS_BODY]));
+    LazyLock::new(|| Lua::new(&[STORED, NOW, GENERATIONS_BODY]));
 
 /// Prolongs the generations that still have the given numbers.
-pub(crate) static PROLONG: LazyLock<Lua> =
-    LazyLock::new(|| Lua::new(&[STORED_AND_NOW, PROLONG_BODY]));
+pub(crate) static PROLONG: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED, PROLONG_BODY]));
 
 /// Increments one generation. With a second argument it stays in its series, if that has another
 /// number.
-pub(crate) static BUMP: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED_AND_NOW, BUMP_BODY]));
+pub(crate) static BUMP: LazyLock<Lua> = LazyLock::new(|| Lua::new(&[STORED, NOW, BUMP_BODY]));
 
 // Reads a part of a value. A value that is not a string is foreign and counts as missing. Any other
 // refusal is returned, because a user may lack a permission.
@@ -213,11 +212,11 @@ end
 // larder has one.
 const ACQUIRE_ONE: &str = r"
 local function acquire(key, lease, mark_length, token, generation, ttl, px, seen, steal, last)
-    if steal == '' then
+    local left = steal == '' and redis.call('PTTL', key) or -2
+    if left ~= -2 then
         local mark, refusal = range(key, -mark_length, -1)
         if refusal then return nil, refusal end
-        local left = redis.call('PTTL', key)
-        if mark and left ~= -2 and (#mark < tonumber(mark_length) or mark ~= seen) then
+        if mark and (#mark < tonumber(mark_length) or mark ~= seen) then
             return {left, redis.call('GETRANGE', key, 0, last)}
         end
     end
@@ -310,15 +309,19 @@ end
 return 0
 ";
 
-const STORED_AND_NOW: &str = r"
+const STORED: &str = r"
 -- Returns the series, the place in it, and the text.
 local function stored(key)
     local value = redis.pcall('GET', key)
-    if type(value) ~= 'string' or not value:match('^[1-9]%d%d%d+$') then return nil end
-    local series = tonumber(value:sub(1, -4))
-    if series >= 9007199254740992 then return nil end
-    return series, tonumber(value:sub(-3)), value
+    if type(value) ~= 'string' then return nil end
+    local series, place = value:match('^([1-9]%d*)(%d%d%d)$')
+    series = tonumber(series)
+    if not series or series >= 9007199254740992 then return nil end
+    return series, tonumber(place), value
 end
+";
+
+const NOW: &str = r"
 local function text(series, place)
     return string.format('%.0f%03d', series, place)
 end
