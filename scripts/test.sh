@@ -64,7 +64,7 @@ else
     echo "Rust $msrv can't be installed (is rustup missing?): skipping the check with it" >&2
 fi
 # The tests that call the compiler then use the libraries of this build, and build none.
-LARDER_WHOLE_WORKSPACE=1 run cargo test --workspace --all-features
+WHOLE_WORKSPACE=1 run cargo test --workspace --all-features
 # The messages of a build without features.
 run cargo test -p cache-config --no-default-features --test not_compiled_in
 # Many interleavings of threads; in a separate target directory, because every dependency is built with other flags.

@@ -103,7 +103,7 @@ impl Compiler {
             cargo.arg("--all-features");
         }
         // The features of dependencies depend on the packages that are built together.
-        if std::env::var_os("LARDER_WHOLE_WORKSPACE").is_some() {
+        if std::env::var_os("WHOLE_WORKSPACE").is_some() {
             cargo.arg("--workspace");
         }
         if !cfg!(debug_assertions) {
