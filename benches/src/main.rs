@@ -56,22 +56,30 @@ fn main() -> Result<()> {
         println!("{}", args::HELP);
         return Ok(());
     };
-    let mut sections = Vec::new();
+    let (mut sections, mut failed) = (Vec::new(), None);
     for subject in &args.subjects {
         eprintln!("measuring: {}", subject.name());
-        let measured = measure(*subject, &args)?;
-        if !args.json {
-            measured.iter().for_each(|section| println!("{section}"));
+        match measure(*subject, &args) {
+            Ok(measured) => {
+                if !args.json {
+                    measured.iter().for_each(|section| println!("{section}"));
+                }
+                // After each subject: some take minutes, and the program may be stopped.
+                if let Some(folder) = &args.plot {
+                    plot::draw(folder, &measured)?;
+                }
+                sections.extend(measured);
+            }
+            Err(error) => {
+                eprintln!("{} failed: {error}", subject.name());
+                failed.get_or_insert(error);
+            }
         }
-        sections.extend(measured);
     }
     if args.json {
         println!("{}", report::json(&machine::describe(), &sections)?);
     }
-    if let Some(folder) = &args.plot {
-        plot::draw(folder, &sections)?;
-    }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 fn measure(subject: Subject, args: &Args) -> Result<Vec<Section>> {
