@@ -44,7 +44,7 @@ run() {
     echo "    ($((SECONDS - from)) s)"
 }
 
-echo "All checks take about 17 minutes on 2 cores after a fresh clone, and about 9 when everything is compiled."
+echo "All checks take 15 to 30 minutes on 2 cores after a fresh clone, and about 9 when everything is compiled."
 # Most tests wait for servers and for times, so more of them run than there are cores.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}"
 
