@@ -44,7 +44,7 @@ suite_of() {
     suite=$1
     tests=${TESTS:-${2:-}}
     case $suite in
-        promises) flags=(-p tests --no-default-features) ;;
+        promises | free_hits) flags=(-p tests --no-default-features) ;;
         lost_connections) flags=(-p cache-redis) ;;
         *) flags=(-p tests --all-features) ;;
     esac
@@ -232,8 +232,10 @@ mutant key-overlapping-hits $core/call/target.rs 's/contested\.is_some_and\(\|si
 mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Some\(&b.@.\) \{/if false {/'
 
 # Hits: they allocate nothing.
+suite_of free_hits
 mutant hit-keeps-buffers $core/key/text.rs 's/if CAPACITY\.contains/if false \&\& CAPACITY.contains/'
 mutant hit-keeps-lists $core/call/batch/items.rs 's/if \(1\.\.=KEPT\)/if false \&\& (1..=KEPT)/'
+suite_of promises
 
 # Promotions from the remote tier, and changes of memory in the meantime.
 mutant promote-not-over-a-newer-one $lookup 's/(or never goes there\.\s+)return;/$1/'
@@ -471,7 +473,7 @@ exit $failed
 #   key-after-the-first-poll, key-of-a-tenant-is-no-other, key-in-the-scope-, key-in-the-background-
 #                                        p1_written_on_demand
 #   key-overlapping-, key-head-          p1_templates
-#   hit-                                 p10_free_hits
+#   hit-by-hand-in-a-scope               p1_written_on_demand::a_hit_in_a_scope_without_a_kit_is_the_tenants_own
 #   change-                              p2_changes
 #   again-promoted-meanwhile             p2_overtaken_writes::an_old_value_read_during_a_put_does_not_stay
 #
@@ -479,6 +481,7 @@ exit $failed
 #
 #   trust-ends, trust-ends-with-the-link  behavior: trusted_tags::without_the_bus_each_read_requests_the_generations
 #   key-in-a-scope-is-no-hit              macros: models::events_of_a_transaction_wait_for_its_commit
+#   hit-keeps-                            free_hits
 #
 # No test fails:
 #

@@ -5,8 +5,6 @@
 mod gated;
 #[path = "support/origin.rs"]
 mod origin;
-#[path = "promises/p10_free_hits.rs"]
-mod p10_free_hits;
 #[path = "promises/p1_functions.rs"]
 mod p1_functions;
 #[path = "promises/p1_keys.rs"]

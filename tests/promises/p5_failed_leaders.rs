@@ -368,7 +368,7 @@ fn a_sync_leader_that_hangs_is_replaced() {
     static GATE: Semaphore = Semaphore::const_new(0);
     static LOADS: AtomicU64 = AtomicU64::new(0);
 
-    #[cached(key = "row", lease = "50ms", cache = cache, skip(cache, started))]
+    #[cached(key = "row", lease = "500ms", cache = cache, skip(cache, started))]
     fn blocking(cache: &Cache, started: mpsc::Sender<()>) -> u64 {
         let load = LOADS.fetch_add(1, Ordering::SeqCst);
         if load == 0 {

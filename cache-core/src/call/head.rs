@@ -118,7 +118,7 @@ impl Head {
         self.site
     }
 
-    /// The whole of a hit of a plain call. Sets `early` if there is a fresh value that must be refreshed early.
+    /// The whole of a hit of a plain call.
     #[inline]
     pub(super) fn first_look<V: CacheValue>(
         &self,
