@@ -55,8 +55,9 @@ if command -v mdbook >/dev/null; then run mdbook build; fi
 # Without features the compiler reports other warnings.
 run cargo clippy -p cache-core -p larder --no-default-features -- -D warnings
 run cargo check -p larder --no-default-features --features config
-# With no more features than `cargo run -p examples` and `cargo run -p shop` have.
-run cargo check -p examples -p shop --examples --bins
+# With no more features than `cargo run -p examples` and `cargo run -p shop` have, one by one: together they would share them.
+run cargo check -p examples --examples
+run cargo check -p shop --bins
 # The oldest compiler that Cargo.toml promises, also for what the attributes generate.
 msrv=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 if rustup run "$msrv" rustc --version 2>/dev/null || rustup toolchain install "$msrv" --profile minimal --no-self-update; then
@@ -74,7 +75,8 @@ RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/shuttle"
     run cargo test -p cache-core --lib interleavings
 run scripts/instructions.sh
 run cargo run --quiet --example quickstart
-# `cargo test` has built these. `cargo run` would build them and their dependencies again, with fewer features.
+# Built with the features of the tests. `cargo run` would build them and their dependencies again, with fewer.
+run cargo build --workspace --all-features --examples --bin load
 built="${CARGO_TARGET_DIR:-target}/debug"
 # Two instances under load, with their own redis-server, which is stopped and killed.
 run "$built/load" --seconds 10
