@@ -18,6 +18,8 @@ mod cluster_changes;
 mod cluster_parts;
 #[path = "redis/cold_misses.rs"]
 mod cold_misses;
+#[path = "support/deaf.rs"]
+mod deaf;
 #[path = "redis/demoted.rs"]
 mod demoted;
 #[path = "redis/faults.rs"]

@@ -19,15 +19,15 @@ fn values(found: Vec<Option<StoredValue>>) -> Vec<Option<Bytes>> {
     found.into_iter().map(|read| Some(read?.value)).collect()
 }
 
-const OPERATION: Duration = Duration::from_millis(500);
+const OPERATION: Duration = Duration::from_secs(1);
 
 /// Long enough for a busy machine, and short enough to tell an immediate failure from a time-out.
-const AT_ONCE: Duration = Duration::from_millis(450);
+const AT_ONCE: Duration = Duration::from_millis(900);
 
 fn impatient(url: String) -> Redis {
     Redis::builder(url)
         .operation_timeout(OPERATION)
-        .connect_timeout(Duration::from_millis(300))
+        .connect_timeout(Duration::from_millis(600))
         .build_lazy()
         .unwrap()
 }
@@ -234,7 +234,7 @@ async fn a_silent_address_costs_little() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
     proxy.freeze_all();
-    let (connect, operation) = (Duration::from_millis(600), Duration::from_secs(5));
+    let (connect, operation) = (Duration::from_millis(1500), Duration::from_secs(10));
     let builder = Redis::builder(proxy.url()).operation_timeout(operation);
     let redis = builder.connect_timeout(connect).build_lazy().unwrap();
     // The first operation waits for the attempt to end.
@@ -264,7 +264,7 @@ async fn a_slow_handshake_outlasts_operations() {
     let redis = builder.connect_timeout(Duration::from_secs(20)).build_lazy().unwrap();
     let (kind, time) = kind_and_time(&redis).await;
     assert_eq!(kind, Some(BackendErrorKind::Unreachable));
-    assert!(time < operation * 3, "{time:?}");
+    assert!(time < operation * 6, "{time:?}");
     eventually("connected", async || redis.ping().await.is_ok()).await;
     assert_eq!(proxy.accepted(), 1);
 }
@@ -292,7 +292,7 @@ async fn many_chunks_share_one_timeout() {
     let proxy = Proxy::start(server.port());
     let redis = impatient(proxy.url());
     redis.ping().await.unwrap();
-    proxy.delay(Duration::from_millis(100));
+    proxy.delay(Duration::from_millis(200));
     let keys: Vec<String> = (0..256 * 20).map(|n| n.to_string()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let began = Instant::now();

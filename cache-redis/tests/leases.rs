@@ -471,9 +471,9 @@ async fn revoking_may_take_longer_than_an_operation() {
     redis.set(&entries, None).await.unwrap();
     steal(&redis, "s:v:1", 1).await;
     let proxy = Proxy::start(server.port());
-    let builder = Redis::builder(proxy.url()).operation_timeout(Duration::from_millis(200));
+    let builder = Redis::builder(proxy.url()).operation_timeout(Duration::from_millis(500));
     let slow = builder.connect().await.unwrap();
-    proxy.delay(Duration::from_millis(10));
+    proxy.delay(Duration::from_millis(20));
     assert_eq!(revoked(&slow, &Pattern::new("s:*")).await, 1);
 }
 

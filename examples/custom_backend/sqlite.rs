@@ -20,7 +20,7 @@ use larder::{
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// How long an operation waits for transactions of other processes.
-const TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum length of a value in SQLite.
 const MOST: i64 = 1 << 31;

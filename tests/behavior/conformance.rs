@@ -1,6 +1,7 @@
 //! The conformance suite over every backend, bare and behind every wrapper.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::backend::{Backend, MemoryBackend};
 use larder::redis::Redis;
@@ -81,10 +82,15 @@ fn options_cannot_hide_a_capability() {
     assert!(says("notices_arrive_in_order", bare).contains("write `bus = false`"));
 }
 
+/// The rules do not depend on the speed of the machine.
+async fn patient(url: String) -> Redis {
+    Redis::builder(url).operation_timeout(Duration::from_secs(5)).connect().await.unwrap()
+}
+
 #[tokio::test]
 async fn of_redis() {
     let server = Server::start();
-    over_every_wrapper(Redis::connect(server.url()).await.unwrap()).await;
+    over_every_wrapper(patient(server.url()).await).await;
 }
 
 #[tokio::test]
@@ -97,8 +103,8 @@ async fn of_a_redis_that_connects_at_the_first_operation() {
 async fn of_a_distant_redis() {
     let server = Server::start();
     let proxy = Proxy::start(server.port());
-    proxy.delay(std::time::Duration::from_millis(2));
-    conformance(&Redis::connect(proxy.url()).await.unwrap()).await;
+    proxy.delay(Duration::from_millis(2));
+    conformance(&patient(proxy.url()).await).await;
 }
 
 #[tokio::test]

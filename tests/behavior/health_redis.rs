@@ -185,6 +185,7 @@ async fn a_monitor_sees_a_full_redis() {
     let server = Server::with_args(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru"]);
     let cache = connected(&server.url(), "full").await;
     let (send, told) = std::sync::mpsc::channel();
+    let (check, checked) = std::sync::mpsc::channel();
     let monitor = larder::health::Monitor::every(Duration::from_millis(50))
         .when_info("evictions", |server| {
             server.growth("evicted_keys").filter(|keys| *keys > 0.0).map(|keys| keys.to_string())
@@ -197,9 +198,13 @@ async fn a_monitor_sees_a_full_redis() {
         })
         .on_alert(move |alert| {
             let _ = send.send((alert.state, alert.threshold));
+        })
+        .on_check(move |_| {
+            let _ = check.send(());
         });
     let _monitoring = cache.monitor(monitor).unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Growth is seen from a check to the next.
+    eventually("the first check", async || checked.try_recv().is_ok()).await;
     for key in 0..300 {
         cache.insert(&*format!("key:{key}"), vec![7u8; 20_000]).await.unwrap();
     }

@@ -8,11 +8,11 @@ use larder::{Cache, Policy, cache_evict, cached};
 use crate::process::{Process, role, serve};
 use crate::support::{Server, eventually, within};
 
-const DELAY: Duration = Duration::from_secs(2);
+const DELAY: Duration = Duration::from_secs(10);
 const TAGGED: Policy = Policy::new().tags(&["numbers"]);
 
 async fn cache(url: &str) -> Cache {
-    let redis = Redis::connect(url).await.unwrap();
+    let redis = Redis::connect(format!("{url}?operation_timeout=5s")).await.unwrap();
     let cache = Cache::builder().name("two-processes").remote(redis).build().unwrap();
     cache.install();
     eventually("the bus is connected", async || cache.is_linked()).await;

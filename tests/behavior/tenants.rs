@@ -84,9 +84,10 @@ async fn no_two_tenants_share_an_entry() {
 
 #[tokio::test]
 async fn clearing_one_tenant_does_not_affect_others() {
-    for cache in caches() {
-        let tenants = tenants(&cache);
-        for (t, tenant) in tenants.iter().enumerate().step_by(4) {
+    for (first, cache) in caches().iter().enumerate() {
+        let tenants = tenants(cache);
+        // Each tenant in one of the caches.
+        for (t, tenant) in tenants.iter().enumerate().skip(first).step_by(3) {
             fill(&tenants).await;
             tenant.clear().await.unwrap();
             check(&tenants, t, &[false; 10]).await;
@@ -96,9 +97,9 @@ async fn clearing_one_tenant_does_not_affect_others() {
 
 #[tokio::test]
 async fn patterns_and_listings_reach_one_only() {
-    for cache in caches() {
-        let tenants = tenants(&cache);
-        for (t, tenant) in tenants.iter().enumerate().step_by(5) {
+    for (first, cache) in caches().iter().enumerate() {
+        let tenants = tenants(cache);
+        for (t, tenant) in tenants.iter().enumerate().skip(first).step_by(3) {
             fill(&tenants).await;
             let mut all = keys();
             all.sort();

@@ -10,6 +10,8 @@ use larder::{
     cache_put, cached, scope::TransactionScope, transaction,
 };
 
+use tokio::sync::Notify;
+
 use crate::support::{Proxy, Server, eventually};
 
 /// The user's table: its value, and how often it was read.
@@ -177,22 +179,23 @@ async fn keys_that_the_scope_evicts_bypass_the_cache() {
 #[tokio::test]
 async fn a_read_inside_joins_no_load_of_others() {
     let [cache, ..] = caches();
-    let slow = cache.clone();
+    let (slow, ends) = (cache.clone(), Arc::new(Notify::new()));
+    let end = Arc::clone(&ends);
     let led = tokio::spawn(async move {
         slow.get_or_load("k", async || {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            ends.notified().await;
             Ok::<_, ()>(1u64)
         })
         .await
     });
     eventually("it loads", async || cache.stats().in_flight == 1).await;
-    let read: Result<u64, ()> = transaction(async {
+    let inside = transaction(async {
         cache.remove("k").await.unwrap();
-        cache.get_or_load("k", async || Ok(2u64)).await
-    })
-    .await;
-    assert_eq!(read, Ok(2));
-    assert!(!led.is_finished());
+        cache.get_or_load("k", async || Ok::<_, ()>(2u64)).await
+    });
+    let read = tokio::time::timeout(Duration::from_secs(60), inside).await;
+    assert_eq!(read.expect("it does not wait for the load"), Ok(2));
+    end.notify_one();
     assert_eq!(led.await.unwrap(), Ok(1));
     assert_eq!(cache.get::<u64>("k").await.unwrap(), None, "its load began before the commit");
 }

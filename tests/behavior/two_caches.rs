@@ -8,13 +8,13 @@ use larder::{Cache, Policy, Source, cached};
 use crate::support::{Proxy, Server, eventually, within};
 
 /// The tolerated delay of the bus.
-const DELAY: Duration = Duration::from_secs(2);
+const DELAY: Duration = Duration::from_secs(10);
 
 const TAGGED: Policy = Policy::new().ttl(Duration::from_secs(600)).tags(&["rows"]);
 
 /// A cache with a separate connection.
 async fn cache(server: &Server, namespace: &str) -> Cache {
-    let redis = Redis::connect(server.url()).await.unwrap();
+    let redis = Redis::connect(format!("{}?operation_timeout=5s", server.url())).await.unwrap();
     let cache = Cache::builder().namespace(namespace).remote(redis).build().unwrap();
     eventually("the bus is connected", async || cache.is_linked()).await;
     cache

@@ -1,13 +1,17 @@
 //! Each option in the tables of the attributes has a recipe in `examples/cookbook`.
 
-/// The attributes and their documentation.
-const ATTRIBUTES: [(&str, &str); 4] = [
-    ("cached", include_str!("../../cache-macros/docs/cached.md")),
-    ("cached_property", include_str!("../../cache-macros/docs/cached_property.md")),
-    ("cache_evict", include_str!("../../cache-macros/docs/cache_evict.md")),
-    ("cache_put", include_str!("../../cache-macros/docs/cache_put.md")),
-];
+const PAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../cache-macros/docs");
 const RECIPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/cookbook");
+
+/// The attributes and their documentation. Those without options have no rows in a table.
+fn attributes() -> Vec<(String, String)> {
+    let pages = std::fs::read_dir(PAGES).unwrap().map(|page| page.unwrap().path());
+    let named = |page: std::path::PathBuf| {
+        let name = page.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, std::fs::read_to_string(&page).unwrap())
+    };
+    pages.map(named).collect()
+}
 
 /// The options in the first column of a row: `` model = "user", op = "get"` | .. ``.
 fn options(row: &str) -> Vec<String> {
@@ -25,7 +29,7 @@ fn options(row: &str) -> Vec<String> {
 #[test]
 fn every_option_has_a_recipe() {
     let mut seen = 0;
-    for (attribute, page) in ATTRIBUTES {
+    for (attribute, page) in attributes() {
         let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
         for option in rows
             .filter(|row| !row.starts_with("async fn") && !row.starts_with("fn "))

@@ -7,6 +7,7 @@ use larder::backend::{Backend, BackendErrorKind, Bytes, SetEntry};
 use larder::redis::Redis;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
+use crate::deaf::deafen_others;
 use crate::support::{Proxy, Server, eventually, free_port};
 
 /// Counts the warnings about Redis.
@@ -27,6 +28,7 @@ fn write() -> SetEntry {
 
 #[tokio::test]
 async fn operations_do_not_reconnect_to_a_replica_each_time() {
+    deafen_others();
     let warnings = Warnings::default();
     let subscriber = tracing_subscriber::registry().with(warnings.clone());
     let _logged = tracing::subscriber::set_default(subscriber);

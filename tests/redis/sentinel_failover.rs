@@ -119,7 +119,7 @@ async fn the_master_hands_over_under_load() {
     // them.
     let last = book.last_old.and_then(|last| last.checked_duration_since(replaced));
     eprintln!("{} old values, the last {last:?} after the new master was named", book.old);
-    assert!(last.is_none_or(|last| last < Duration::from_secs(1)), "{last:?}");
+    assert!(last.is_none_or(|last| last < Duration::from_secs(2)), "{last:?}");
 }
 
 /// A master that was replaced and does not know it would accept writes that are lost.

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -203,11 +204,16 @@ fn answers(port: u16) -> bool {
         && (&answer == b"+PONG" || &answer == b"-NOAU")
 }
 
-/// A free port. Cluster nodes also use the port that is 10,000 higher.
+/// A free port, each time another one: two tests must not start their servers on one port, nor one of them a server
+/// where the other expects none. Cluster nodes also use the port that is 10,000 higher.
 pub fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        if port < 55_536 && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
+        if port < 55_536
+            && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok()
+            && GIVEN.lock().unwrap().insert(port)
+        {
             return port;
         }
     }

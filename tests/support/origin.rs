@@ -102,7 +102,7 @@ impl Origin {
 pub(crate) fn soon<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let place = std::panic::Location::caller();
     async move {
-        let done = tokio::time::timeout(Duration::from_secs(10), work).await;
+        let done = tokio::time::timeout(Duration::from_secs(60), work).await;
         done.unwrap_or_else(|_| panic!("still waiting, at {place}"))
     }
 }

@@ -87,7 +87,7 @@ fn here() -> u64 {
     std::ptr::from_ref(std::hint::black_box(&variable)).addr() as u64
 }
 
-#[cached(cache = "forms-recursion")]
+#[cached(cache = "forms-recursion-stack")]
 fn deepest(n: u64) -> u64 {
     if n == 0 { here() } else { deepest(n - 1) }
 }
@@ -95,7 +95,7 @@ fn deepest(n: u64) -> u64 {
 /// 2 MiB, the stack of a test's thread, are enough for 200 levels also without optimizations.
 #[test]
 fn a_level_uses_less_than_ten_kilobytes_of_stack() {
-    install("forms-recursion");
+    install("forms-recursion-stack");
     let levels = 50;
     let used = here() - deepest(levels);
     assert!(used / levels < 10_000, "{} bytes for each level", used / levels);
