@@ -42,9 +42,10 @@ fn ticks(stat: &str) -> Option<u64> {
     Some(user.parse::<u64>().ok()? + system.parse::<u64>().ok()?)
 }
 
-/// The bytes of the release binary.
-pub(super) fn binary(folder: &Path) -> Result<u64> {
-    Ok(std::fs::metadata(folder.join("target/release/service"))?.len())
+/// The bytes of the binary.
+pub(super) fn binary(folder: &Path, profile: &str) -> Result<f64> {
+    let target = folder.join("target").join(if profile == "dev" { "debug" } else { profile });
+    Ok(std::fs::metadata(target.join("service"))?.len() as f64)
 }
 
 #[cfg(test)]

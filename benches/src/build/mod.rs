@@ -19,7 +19,12 @@ use crate::rounds::{Sample, Side};
 /// The functions of the service.
 const SERVICE: Size = Size { types: 14, functions: 0 };
 /// The number of functions that are added to measure one of them.
-const MORE: usize = 10;
+const MORE: usize = 50;
+/// The larger services: each function with a type of its own, or all with a known type.
+const LARGER: [Size; 2] = [
+    Size { types: SERVICE.types + MORE, functions: 0 },
+    Size { types: SERVICE.types, functions: MORE },
+];
 
 pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
     let root = Folder::new()?;
@@ -52,17 +57,32 @@ pub(crate) fn measure(args: &Args) -> Result<Vec<Section>> {
         }
     }
     for (service, figures) in kinds.iter().zip(&mut figures) {
-        figures.size = binary(&service.folder)? as f64;
-        for (more, cost) in [
-            (Size { types: SERVICE.types + MORE, functions: 0 }, &mut figures.type_bytes),
-            (Size { types: SERVICE.types, functions: MORE }, &mut figures.function_bytes),
-        ] {
-            service.write(more, 0)?;
-            build(&service.folder, "release")?;
-            *cost = (binary(&service.folder)? as f64 - figures.size) / MORE as f64;
+        figures.size = binary(&service.folder, "release")?;
+    }
+    for _ in 0..rounds {
+        for (place, size) in LARGER.into_iter().enumerate() {
+            for (service, figures) in kinds.iter().zip(&mut figures) {
+                figures.further_dev[place].push(enlarge(service, size, "dev")?);
+            }
+            for (service, figures) in kinds.iter().zip(&mut figures) {
+                figures.further_release[place].push(enlarge(service, size, "release")?);
+            }
         }
     }
     Ok(sections(&figures))
+}
+
+/// The cost of one of the functions that make the service larger.
+fn enlarge(service: &Service, size: Size, profile: &str) -> Result<Further> {
+    eprintln!("  {profile} build with {MORE} functions more: {}", service.folder.display());
+    service.write(SERVICE, 0)?;
+    let (before, bytes) = (build(&service.folder, profile)?, binary(&service.folder, profile)?);
+    service.write(size, 0)?;
+    let after = build(&service.folder, profile)?;
+    Ok(Further {
+        cpu: (after.cpu - before.cpu) / MORE as f64,
+        bytes: (binary(&service.folder, profile)? - bytes) / MORE as f64,
+    })
 }
 
 /// What is measured of one kind.
@@ -73,8 +93,18 @@ struct Figures {
     release: Vec<Cost>,
     /// The stripped release binary, in bytes.
     size: f64,
-    type_bytes: f64,
-    function_bytes: f64,
+    /// For each of [`LARGER`].
+    further_dev: [Vec<Further>; 2],
+    further_release: [Vec<Further>; 2],
+}
+
+/// What a further function adds.
+#[derive(Clone, Copy)]
+struct Further {
+    /// Seconds of processor time of an incremental build.
+    cpu: f64,
+    /// Of the binary.
+    bytes: f64,
 }
 
 impl Figures {
@@ -82,6 +112,9 @@ impl Figures {
         if profile == "dev" { &mut self.dev } else { &mut self.release }
     }
 }
+
+/// The larger services in one profile.
+type Builds = fn(&Figures) -> &[Vec<Further>; 2];
 
 fn sections(figures: &[Figures]) -> Vec<Section> {
     let median = |costs: &[Cost], of: fn(&Cost) -> f64| Sample::new(costs.iter().map(of).collect());
@@ -94,22 +127,35 @@ fn sections(figures: &[Figures]) -> Vec<Section> {
             |one| vec![median(&one.clean, of), median(&one.dev, of), median(&one.release, of)],
         )
     };
+    let further = |title: &str, unit: &str, builds: Builds, of: fn(&Further) -> f64| {
+        let columns = ["with a type of its own", "with a known type"];
+        table(title, unit, &columns, figures, |one| {
+            builds(one).iter().map(|added| Sample::new(added.iter().map(of).collect())).collect()
+        })
+    };
     vec![
         time("build of a service with 14 functions, time", |cost| cost.wall),
         time("build of a service with 14 functions, processor time", |cost| cost.cpu),
         table("stripped release binary of that service", "MB", &["size"], figures, |one| {
             vec![Sample::exact(one.size / 1e6)]
         }),
-        table(
+        further(
             "bytes that each further function adds to it",
             "KB",
-            &["with a type of its own", "with a known type"],
-            figures,
-            |one| {
-                [one.type_bytes, one.function_bytes]
-                    .map(|bytes| Sample::exact(bytes / 1e3))
-                    .to_vec()
-            },
+            |one| &one.further_release,
+            |added| added.bytes / 1e3,
+        ),
+        further(
+            "processor time that each further function adds to a dev build",
+            "ms",
+            |one| &one.further_dev,
+            |added| added.cpu * 1e3,
+        ),
+        further(
+            "processor time that each further function adds to a release build",
+            "ms",
+            |one| &one.further_release,
+            |added| added.cpu * 1e3,
         ),
     ]
 }
