@@ -1,4 +1,4 @@
-//! Tests of the promises P1 to P10, one module per aspect.
+//! Tests of the promises P1 to P9, one module per aspect. P10 is in `free_hits.rs`.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/gated.rs"]

@@ -6,7 +6,7 @@
 #[path = "../../tests/support/mod.rs"]
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
@@ -474,7 +474,9 @@ async fn revoking_may_take_longer_than_an_operation() {
     let builder = Redis::builder(proxy.url()).operation_timeout(Duration::from_millis(500));
     let slow = builder.connect().await.unwrap();
     proxy.delay(Duration::from_millis(20));
+    let began = Instant::now();
     assert_eq!(revoked(&slow, &Pattern::new("s:*")).await, 1);
+    assert!(began.elapsed() > Duration::from_millis(500), "it took less than one operation may");
 }
 
 #[tokio::test]

@@ -9,7 +9,6 @@ use larder::{
     Cache, Invalidation, Policy, Source, Transaction, backend::MemoryBackend, cache_evict,
     cache_put, cached, scope::TransactionScope, transaction,
 };
-
 use tokio::sync::Notify;
 
 use crate::support::{Proxy, Server, eventually};
