@@ -123,6 +123,23 @@ async fn values_are_read_and_written_a_thousand_at_a_time() {
     assert_eq!(cache.stats().remote_stores, IDS);
 }
 
+/// In a turn, a task of Tokio may do 128 pieces of work. A batch ends its turn after as many results, so that other tasks have theirs. If
+/// the items used the same budget, each turn would poll most of them in vain.
+#[tokio::test]
+async fn a_large_batch_takes_a_turn_for_128_results() {
+    let (cache, ..) = world(Store::Leased);
+    let runs = AtomicU64::new(0);
+    let ids: Vec<u64> = (0..IDS).collect();
+    let mut turns = 0;
+    let mut batch = std::pin::pin!(rows(&cache, &runs, &ids));
+    let values = std::future::poll_fn(|cx| {
+        turns += 1;
+        batch.as_mut().poll(cx)
+    });
+    assert_eq!(soon(values).await.len() as u64, IDS);
+    assert!((IDS / 128..IDS / 100).contains(&turns), "{turns} turns");
+}
+
 #[cache_evict(rows(cache, runs, ids))]
 async fn change(cache: &Cache, runs: &AtomicU64, ids: &[u64]) {
     let _ = (cache, runs, ids);

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, Stream};
+use tokio::task::coop::{poll_proceed, unconstrained};
 
 use super::party::{Asked, deal, together};
 use super::shape::Each;
@@ -15,6 +16,10 @@ use crate::engine::{First, Item, Items, Seat, Seated};
 
 /// Takes the items to their ends, and passes each result to `done`. Those that the first request does not answer `go_on` as futures.
 /// Runs `load` when all items that need it have requested it.
+///
+/// A turn ends after as many results as the budget of the task allows, so that other tasks have their turns. An item does not use that
+/// budget: when it is used up, every further item would look at its answer in vain, in each turn, and the time of a batch would grow with
+/// the square of its size.
 ///
 /// `done` returns whether the whole batch has failed. Then running loads are awaited, and no other load starts: items that wait for
 /// other callers' loads no longer need them.
@@ -50,7 +55,7 @@ pub(crate) async fn drive<G, Rest, F>(
             for (at, item) in answered.drain(..) {
                 match item {
                     Item::Hit(hit) => failed = done(at, output_of::<G>(hit)),
-                    Item::GoesOn(seated) => rest.push(go_on(at, seated)),
+                    Item::GoesOn(seated) => rest.push(unconstrained(go_on(at, seated))),
                 }
             }
             if let Some((asking, _)) = &mut first
@@ -59,7 +64,10 @@ pub(crate) async fn drive<G, Rest, F>(
                 (answered, first) = (items, None);
                 continue;
             }
-            while let Some((at, output)) = next(rest.as_mut(), cx) {
+            loop {
+                let Poll::Ready(budget) = poll_proceed(cx) else { return Poll::Pending };
+                let Some((at, output)) = next(rest.as_mut(), cx) else { break };
+                budget.made_progress();
                 failed = done(at, output);
             }
             if first.is_none() && rest.is_empty() || failed && loads.is_empty() {
