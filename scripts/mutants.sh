@@ -187,6 +187,8 @@ mutant flight-stored-is-fresh $flight 's/joins\.counts\(flight\) && flight\.is_o
 # Large batches.
 mutant batch-takes-turns $core/backend/lease.rs 's/const AT_ONCE: usize = 128;/const AT_ONCE: usize = 1 << 20;/'
 mutant batch-reads-in-parts $core/engine/together.rs 's/TOGETHER: usize = 1_000;/TOGETHER: usize = 1 << 20;/'
+mutant batch-items-have-no-budget $core/call/batch/drive.rs 's/unconstrained\(go_on\(at, seated\)\)/go_on(at, seated)/' 's/\{poll_proceed, unconstrained\}/poll_proceed/'
+mutant batch-turns-end $core/call/batch/drive.rs 's/budget\.made_progress\(\);//'
 mutant batch-item-waits-alone $lease 's/item\.waits\(\);//'
 mutant batch-commits-under-leases $store 's/seat\.write\(&entry\.key, writing, token\)/seat.write(\&entry.key, writing, token.filter(|_| false))/'
 mutant batch-stores-together $core/call/batch/party.rs 's/asked\.iter\(\)\.for_each\(\|asking\| asking\.seat\.stores\(\)\);//'
@@ -445,7 +447,7 @@ exit $failed
 #   flight-refreshes-queue               p4_refreshes::fifty_refreshes_are_two_loads
 #   flight-can-be-joined-while-it-is-stored  p6_writes_behind::a_read_during_the_write_does_not_load_again
 #   flight-stored-is-fresh               p6_writes_behind::an_expired_value_under_way_is_not_served
-#   batch-takes-turns, batch-reads-in-parts  p8_large_batches
+#   batch-takes-turns, batch-reads-in-parts, batch-items-have-no-budget, batch-turns-end  p8_large_batches
 #   batch- (the others)                  p8_batch_requests
 #   lease-takeover-has-twice-the-time    p5_failed_leaders::a_takeover_from_another_process_has_twice_the_time
 #   lease-refused-forgets                p5_failed_leaders::a_hung_leader_of_another_process_loses_its_lease
