@@ -125,9 +125,9 @@ impl Head {
         Look { policy, key, tags }: Look<'_>,
         seen: &mut FirstLook,
     ) -> Option<V> {
-        let tags = Declared::new(policy.tags, tags.as_str());
+        let (id, tags) = (key.id(), Declared::new(policy.tags, tags.as_str()));
         let look =
-            |engine: &Engine| engine.first_look::<V>(key.id(), tags, policy, Some(self.site), seen);
+            |engine: &Engine| engine.first_look::<V>(id, tags, policy, Some(self.site), seen);
         let look = |engine: &Engine| guarded(Some(self.site), engine, look);
         match &self.cache {
             None => self.site.with(look),

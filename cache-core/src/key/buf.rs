@@ -288,7 +288,7 @@ impl KeyBuf {
     }
 
     /// The bytes so far.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.text
     }
 

@@ -22,9 +22,14 @@ pub(crate) struct EntryKey {
 }
 
 impl EntryKey {
+    /// The key with this text, whose identity is `id`.
+    pub(crate) fn new(text: &[u8], id: KeyId, here: bool, refused: Option<Arc<Error>>) -> Self {
+        Self { text: ShortText::of_bytes(text), id, here, refused }
+    }
+
     /// The key of an entry of this process only.
     pub(crate) fn only_here(text: &str, id: KeyId) -> Self {
-        Self { text: ShortText::from(text), id, here: true, refused: None }
+        Self::new(text.as_bytes(), id, true, None)
     }
 
     #[inline]
@@ -58,8 +63,7 @@ impl EntryKey {
 
 impl From<&KeyBuf> for EntryKey {
     fn from(key: &KeyBuf) -> Self {
-        let text = ShortText::of_bytes(key.bytes());
-        Self { text, id: key.id(), here: key.is_here(), refused: key.refused().cloned() }
+        Self::new(key.bytes(), key.id(), key.is_here(), key.refused().cloned())
     }
 }
 

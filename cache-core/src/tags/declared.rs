@@ -37,12 +37,6 @@ impl Tags {
         }
     }
 
-    /// Shortens each tag to the maximum length of a tag.
-    pub(crate) fn bounded(mut self) -> Self {
-        self.bound();
-        self
-    }
-
     /// Cuts tags that are longer than a tag may be.
     #[inline]
     pub(crate) fn bound(&mut self) {
@@ -98,10 +92,17 @@ impl RequestTags {
     }
 }
 
+impl From<&str> for RequestTags {
+    #[inline]
+    fn from(tags: &str) -> Self {
+        Self(ShortText::from(tags))
+    }
+}
+
 impl From<&Tags> for RequestTags {
     #[inline]
     fn from(tags: &Tags) -> Self {
-        Self(ShortText::from(tags.as_str()))
+        Self::from(tags.as_str())
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Batch;
-use super::items::{FEW, Item, Items};
+use super::items::{FEW, Items};
 use super::load::{LoadEach, Loading};
 use super::party::Loads;
 use super::serve::{in_either, in_foreground};
@@ -89,8 +89,9 @@ impl<P: Described, I: Clone + Eq + Hash> FetchEach<P, I> {
             tags.text().literal(tag);
         }
         key.seal();
+        tags.bound();
         self.target.judge(key.refused());
-        self.items.push(Item { key, tags: tags.bounded() });
+        self.items.push(&key, &tags);
         if self.ids.len() == FEW {
             self.ids.reserve(self.room.saturating_sub(FEW));
         }

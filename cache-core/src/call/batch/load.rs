@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use futures_util::future::join;
 use smallvec::{SmallVec, smallvec};
 
-use super::items::{FEW, Item};
+use super::items::{FEW, ItemText, Items};
 use super::shape::Each;
 use super::{Answered, Asking};
 use crate::base::{BoxFuture, CacheValue, Error, Policy, Source};
@@ -67,7 +67,7 @@ pub(super) type PutAll<O> =
 #[derive(Debug)]
 pub struct Inside<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) items: &'a [Item],
+    pub(super) items: &'a Items,
     pub(super) policy: &'a Policy,
     pub(super) site: &'static Site,
 }
@@ -124,18 +124,19 @@ where
 
     fn hit(&mut self, inside: Inside<'_>) -> Option<Answered<G::Whole>> {
         let Inside { engine, items, policy, site } = inside;
-        let look = |item: &Item| {
-            let tags = Declared::new(policy.tags, item.tags.as_str());
-            engine.look_for(item.key.id(), tags, policy, &mut FirstLook::default())
+        let look = |item: ItemText<'_>| {
+            let tags = Declared::new(policy.tags, item.tags());
+            engine.look_for(item.id(), tags, policy, &mut FirstLook::default())
         };
         // Not kept in the batch, because values may be large.
         let mut values: SmallVec<[G::Value; FEW]> = SmallVec::with_capacity(items.len());
-        values.extend(items.iter().map_while(look));
+        let mut looking = items.iter();
+        values.extend(looking.by_ref().map_while(look));
         let tally = engine.counters().of(Some(site));
         values.iter().for_each(|_| tally.memory_hits());
-        if let Some(others) = items.get(values.len() + 1..) {
+        if values.len() < items.len() {
             self.found = values.into_iter().map(Some).chain([None]).collect();
-            self.found.extend(others.iter().map(look).inspect(|found| {
+            self.found.extend(looking.map(look).inspect(|found| {
                 if found.is_some() {
                     tally.memory_hits();
                 }

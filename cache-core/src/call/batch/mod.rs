@@ -31,9 +31,8 @@ use super::target::CacheRef;
 use crate::base::{Expiry, PolicyRef, Source, Usage};
 use crate::codec::Coder;
 use crate::engine::{Decide, Mode, Request, Site};
-use crate::key::EntryKey;
 use crate::tags::RequestTags;
-use items::{Item, Items};
+use items::Items;
 use load::Inside;
 
 /// A call of a function that is cached for each id (`#[cached(each = "id in ids")]`).
@@ -195,7 +194,7 @@ struct Like<'a> {
 fn asking(
     target: &CacheRef,
     like: Like<'_>,
-    items: &[Item],
+    items: &Items,
     tenant: &super::tenant::Named,
 ) -> Asking {
     let mut target = target.clone();
@@ -204,8 +203,8 @@ fn asking(
         None => like.policy,
     };
     let requests = items.iter().map(|item| {
-        let (key, tags) = (EntryKey::from(&item.key), RequestTags::from(&item.tags));
-        let mut request = Request::new(key, tags, policy.clone(), like.codec);
+        let tags = RequestTags::from(item.tags());
+        let mut request = Request::new(item.key(), tags, policy.clone(), like.codec);
         request.mode = like.mode;
         request.blocking = like.blocking;
         request.site = Some(like.site);
