@@ -388,6 +388,26 @@ fn the_write_of_a_put_from_before_a_failed_eviction_is_no_use_of_the_tier() {
     written(false).after(BUS_DELAY).read(1, 1, 100).breaks("P7");
 }
 
+/// A read that finds no value requests the lease at once. If an eviction fails meanwhile, that is not a use of the tier that must wait
+/// for the eviction.
+#[test]
+fn the_lease_for_a_read_from_before_a_failed_eviction_is_no_use_of_the_tier() {
+    let leased = |read_first: bool, pause: u64| {
+        let sent = Event::Sent { operation: 60, node: 0, name: "get" };
+        let found = Event::Answered { operation: 60, answer: Answer::Ok };
+        let evict = Event::EvictStarted { evict: 50, node: 0, what: What::Key(1) };
+        let failed = Event::EvictEnded { evict: 50, outcome: Outcome::Failed };
+        let tale = Tale::new().load(1, 1, 100).then(evict);
+        let tale =
+            if read_first { tale.then(sent).then(failed) } else { tale.then(failed).then(sent) };
+        tale.then(found).after(pause).operation(0, "acquire", None).after(BUS_DELAY)
+    };
+    leased(true, 0).read(1, 1, 100).keeps();
+    leased(true, 0).operation(0, "get", None).after(BUS_DELAY).read(1, 1, 100).breaks("P7");
+    leased(true, 10).read(1, 1, 100).breaks("P7");
+    leased(false, 0).read(1, 1, 100).breaks("P7");
+}
+
 #[test]
 fn a_refresh_that_returns_an_older_value_is_detected() {
     let old = Outcome::Value(100, 1);

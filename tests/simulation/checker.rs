@@ -184,6 +184,7 @@ impl Checker<'_> {
                 && operation.sent.at >= returned.at
                 && USES.contains(&operation.name)
                 && !self.waited_for_its_turn(operation, returned)
+                && !self.continues_a_read(operation, returned)
         });
         used.and_then(|operation| operation.applied).unwrap_or(NEVER)
     }
@@ -199,6 +200,20 @@ impl Checker<'_> {
         let put = |evict: &&Evict| matches!(evict.what, What::Put(_, put) if put == value);
         let put = || self.facts.evicts.values().find(put).map(|put| put.started);
         loaded.or_else(put).is_some_and(|ready| ready < since)
+    }
+
+    /// Whether the operation may be the second step of a read from before this moment: it requests the lease at once, when it has
+    /// found no value. What it returns goes to callers from before that moment, too.
+    fn continues_a_read(&self, acquire: &Operation, since: Moment) -> bool {
+        let began = |read: &Operation| {
+            read.node == acquire.node
+                && ["get", "generations"].contains(&read.name)
+                && read.sent < since
+                && read.answered.is_some_and(|answered| {
+                    answered < acquire.sent && acquire.sent.at <= answered.at + 1
+                })
+        };
+        acquire.name == "acquire" && self.facts.operations.values().any(began)
     }
 
     /// P1: a read returns a value of the requested key.
