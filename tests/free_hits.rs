@@ -294,4 +294,9 @@ fn a_batch_allocates_its_output() {
     assert_eq!(of_a_hit(call), 1);
     // More than four ids also allocate the lists of ids and of values.
     assert_eq!(of_a_hit(|| assert_eq!(now(rows(&[1, 2, 3, 4, 5])).len(), 5)), 3);
+    // And the set of the known ids; the list of the sources; the list of more keys than a thread keeps.
+    for (count, allocations) in [(16, 4), (17, 5), (64, 5), (65, 6)] {
+        let ids: Vec<u64> = (0..count).collect();
+        assert_eq!(of_a_hit(|| assert_eq!(now(rows(&ids)).len(), ids.len())), allocations);
+    }
 }
