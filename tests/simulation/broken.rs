@@ -312,6 +312,10 @@ fn two_loads_at_a_time_break_p4() {
     Tale::new().began(0, 1, 100).after(LEASE).began(0, 1, 101).ended(100).ended(101).keeps();
     let evicted = Tale::new().began(0, 1, 100).evict(0, What::Key(1), Outcome::Ok);
     evicted.began(0, 1, 101).ended(100).ended(101).keeps();
+    // The removal of a write whose outcome is unknown is an eviction that nobody requests.
+    let removed = |key| Tale::new().began(0, 1, 100).then(Event::Removed { key });
+    removed(1).began(0, 1, 101).ended(100).ended(101).keeps();
+    removed(2).began(0, 1, 101).ended(100).ended(101).breaks("P4");
 }
 
 /// Of two reads, the one that began before the link returned may be the second to load.

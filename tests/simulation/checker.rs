@@ -594,9 +594,15 @@ impl Checker<'_> {
         })
     }
 
-    /// Whether there is a reason for a second load: a refresh, an eviction since either load was requested (a caller
-    /// that waits for another process's lease may get it with generations that others know to be old), a takeover, or a
-    /// lost link.
+    /// Whether a removal that no eviction requests ends loads between the two times.
+    fn removed(&self, key: Key, from: u64, to: u64) -> bool {
+        let removed = |at: u64| at <= to && at + ECHO >= from;
+        self.facts.removed.iter().any(|&(at, removal)| removal == key && removed(at.at))
+    }
+
+    /// Whether there is a reason for a second load: a refresh, an eviction or a removal since either load was requested (a
+    /// caller that waits for another process's lease may get it with generations that others know to be old), a takeover, or
+    /// a lost link.
     fn may_load_too(&self, first: &Load, second: &Load) -> bool {
         let facts = self.facts;
         let asked = |load: &Load| facts.reads.get(&load.read).map(|read| read.started.at);
@@ -617,7 +623,7 @@ impl Checker<'_> {
                     || (read.started.at <= now
                         && read.ended.is_none_or(|(at, _)| at.at + ECHO >= asked)))
         });
-        let evicted = self.evicted(first.key, since, now);
+        let evicted = self.evicted(first.key, since, now) || self.removed(first.key, since, now);
         let unlinked = |node| Facts::any(&facts.unlinked, node, asked, now);
         let overdue = now >= asked + LEASE;
         refreshed || evicted || overdue || unlinked(first.node) || unlinked(second.node)

@@ -84,6 +84,8 @@ pub(crate) struct Facts {
     /// The nodes whose reads ask the store for everything.
     pub(crate) strict: BTreeSet<Node>,
     pub(crate) rest: Vec<(Node, u64)>,
+    /// When the store removed a key.
+    pub(crate) removed: Vec<(Moment, Key)>,
 }
 
 impl Facts {
@@ -200,6 +202,7 @@ impl Facts {
                 self.strict.insert(node);
             }
             Event::Rest { node, in_flight } => self.rest.push((node, in_flight)),
+            Event::Removed { key } => self.removed.push((now, key)),
             Event::Answered { answer: Answer::Dropped, .. }
             | Event::Heard { .. }
             | Event::Written { .. }

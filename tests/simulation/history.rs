@@ -113,6 +113,10 @@ pub(crate) enum Event {
         operation: u64,
         stored: Option<ValueId>,
     },
+    /// The store removed a key: for an eviction, for a write whose outcome is unknown, or for a value that stays in a node's memory.
+    Removed {
+        key: Key,
+    },
     Answered {
         operation: u64,
         answer: Answer,

@@ -30,6 +30,12 @@ pub(crate) fn name(key: Key) -> String {
     if key > CALLED { format!("rk{key}") } else { format!("k{key}") }
 }
 
+/// The key with this place in the store.
+pub(crate) fn key_at(place: &str) -> Option<Key> {
+    let (_, number) = place.rsplit_once('k')?;
+    number.parse().ok().filter(|key| place.ends_with(&format!(":{}", name(*key))))
+}
+
 /// The soft timeout of the function in milliseconds: how long a caller waits for its load if there is an old value.
 pub(crate) const PATIENT: u64 = 60;
 

@@ -14,7 +14,9 @@ use larder::{
 
 use super::bus::Bus;
 use super::chance::Chance;
+use super::history::Event;
 use super::link::Link;
+use super::node::key_at;
 use super::origin::stored_value;
 
 #[derive(Clone)]
@@ -110,6 +112,8 @@ impl Backend for Remote {
         let (keys, notice) = (owned(keys), notice.cloned());
         self.ask("remove", |at| async move {
             let removed = at.store.remove(&borrowed(&keys), None).await;
+            let removal = |key| at.link.history.record(Event::Removed { key });
+            keys.iter().filter_map(|place| key_at(place)).for_each(removal);
             at.publish(notice.as_ref());
             removed
         })
