@@ -197,6 +197,7 @@ mutant batch-writes-apart-from-reads $core/engine/table.rs 's/if state\.storing 
 mutant batch-renews-together $lease 's/let mut next = self\.asked\.after\(third\);/let mut next = self.engine.clock.now().after(third + Duration::from_millis(self.token % 200));/'
 mutant batch-ticket-before-its-read $core/engine/each.rs 's/(let tags: Vec<&str> = request\.tags\(\)\.collect\(\);\s+match engine\.looked)/self.ticket = request.ticket(engine);\n        $1/'
 mutant batch-load-ends-with-its-callers $core/call/batch/party.rs 's/asking\.answer\.poll_closed\(cx\)\.is_pending\(\)/asking.answer.poll_closed(cx).is_pending() || gone < usize::MAX/'
+mutant batch-load-needs-its-callers $core/call/batch/party.rs 's/asked\.retain\(\|asking\| !asking\.answer\.is_closed\(\)\);//' 's/let mut asked = std::mem::take/let asked = std::mem::take/'
 mutant batch-gives-leases-back $lease 's/table\.abort\(key\.to_string\(\), token\);/let _ = (table, \&key, token);/'
 
 # Generations.

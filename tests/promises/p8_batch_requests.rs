@@ -429,6 +429,34 @@ async fn the_load_of_a_batch_with_a_timeout_is_dropped_with_it() {
     assert_eq!(soon(batch).await.unwrap().unwrap().len(), 100);
 }
 
+/// A batch is dropped before its load begins, because one item reads generations again. The load does not begin when that item goes on:
+/// the leases of the others were given back.
+#[tokio::test]
+async fn the_load_of_a_batch_that_was_dropped_does_not_begin() {
+    let (clock, store) = world();
+    let (one, two) = (process(&store, &clock, With), process(&store, &clock, With));
+    let (mine, theirs) = (Rows::new(), Rows::new());
+    let leases = one.faults.hold(HoldPoint::Before(Operation::Acquire));
+    let start = |process: &Process, rows: &Rows, ids: Vec<u64>| {
+        let (cache, rows) = (process.cache.clone(), rows.clone());
+        tokio::spawn(async move { patient(&cache, rows, Arc::default(), &ids).await })
+    };
+    let batch = start(&one, &mine, ids(0..100));
+    soon(leases.arrived()).await;
+    soon(start(&two, &theirs, vec![7])).await.unwrap().unwrap();
+    two.settled().await;
+    let generations = one.faults.hold(HoldPoint::Before(Operation::Generations));
+    leases.open();
+    soon(generations.arrived()).await;
+    batch.abort();
+    assert!(soon(batch).await.unwrap_err().is_cancelled());
+    soon(start(&two, &theirs, ids(0..100))).await.unwrap().unwrap();
+    generations.open();
+    turns().await;
+    assert_eq!(mine.runs(), Vec::<Vec<u64>>::new());
+    assert_eq!(theirs.runs().len(), 2);
+}
+
 #[tokio::test]
 async fn the_leases_of_a_batch_are_renewed_in_one_request() {
     for memory in [With, Without] {

@@ -46,8 +46,11 @@ impl<G: Each> Asked<G> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Those whose callers still wait. The lease of one that was dropped has been given back, so another process may load its id now.
     pub(super) fn take(&self) -> Vec<Asking<G>> {
-        std::mem::take(&mut *self.list())
+        let mut asked = std::mem::take(&mut *self.list());
+        asked.retain(|asking| !asking.answer.is_closed());
+        asked
     }
 
     fn ask(&self, id: G::Id, seat: Arc<Seat>) -> oneshot::Receiver<G::Output> {
