@@ -48,8 +48,12 @@ impl Rows {
 
     fn held() -> Self {
         let rows = Self::new();
-        rows.0.open.forget_permits(1_000);
+        rows.hold();
         rows
+    }
+
+    fn hold(&self) {
+        self.0.open.forget_permits(1_000);
     }
 
     fn release(&self) {
@@ -427,6 +431,51 @@ async fn the_load_of_a_batch_with_a_timeout_is_dropped_with_it() {
     soon(rows.began(2)).await;
     rows.release();
     assert_eq!(soon(batch).await.unwrap().unwrap().len(), 100);
+}
+
+#[cached(
+    each = "id in ids", key = "kept:{id}", ttl = "10s", stale = "10s", stale_if_error = "1h", soft_timeout = "10s",
+    lease = "30s", cache = cache, skip(cache, rows)
+)]
+async fn kept(cache: &Cache, rows: Rows, ids: &[u64]) -> Result<HashMap<u64, u64>, String> {
+    rows.read(ids).await
+}
+
+/// Ids whose loads go on when the batch is dropped do not share a load with the others, whose flights end: their next callers load.
+#[tokio::test]
+async fn a_load_that_goes_on_without_the_batch_is_not_that_of_the_others() {
+    let (clock, store) = world();
+    let (one, rows) = (process(&store, &clock, With), Rows::new());
+    let start = |ids: Vec<u64>| {
+        let (cache, rows) = (one.cache.clone(), rows.clone());
+        tokio::spawn(async move { kept(&cache, rows, &ids).await })
+    };
+    // Of two ids the value is too old to be served at once, of two it is stale, and two have none.
+    soon(start(vec![0, 1])).await.unwrap().unwrap();
+    clock.advance(15 * SECOND);
+    soon(start(vec![2, 3])).await.unwrap().unwrap();
+    one.settled().await;
+    clock.advance(15 * SECOND);
+    rows.hold();
+    let batch = start(ids(0..6));
+    soon(rows.began(5)).await;
+    let mut loads = rows.runs().split_off(2);
+    loads.iter_mut().for_each(|ids| ids.sort_unstable());
+    loads.sort_unstable();
+    assert_eq!(loads, [[0, 1], [2, 3], [4, 5]]);
+    // The first two get their old values, and their load goes on. That of the last two ends with the batch.
+    clock.advance(11 * SECOND);
+    turns().await;
+    batch.abort();
+    assert!(soon(batch).await.unwrap_err().is_cancelled());
+    let again = start(ids(0..6));
+    soon(rows.began(6)).await;
+    assert_eq!(rows.runs().len(), 6);
+    let mut last = rows.runs().remove(5);
+    last.sort_unstable();
+    assert_eq!(last, [4, 5]);
+    (0..3).for_each(|_| rows.release());
+    assert_eq!(soon(again).await.unwrap().unwrap().len(), 6);
 }
 
 /// A batch is dropped before its load begins, because one item reads generations again. The load does not begin when that item goes on:

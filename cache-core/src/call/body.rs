@@ -6,13 +6,14 @@ use std::task::{Context, Poll};
 
 use super::work::{Repeated, Work};
 use crate::base::{BoxFuture, boxed};
+use crate::engine::Leaves;
 
 /// A function's body for a read. It is not pinned in place, because the running load is boxed.
 pub(crate) trait Body<O> {
     /// Whether the load can run with its own inputs.
     fn detaches(&self) -> bool;
-    /// Begins the load, if it has not begun. With `along`, the load can continue without the caller.
-    fn start(&mut self, along: bool);
+    /// Begins the load, if it has not begun. If the caller may leave it, the load can continue without the caller.
+    fn start(&mut self, leaves: Option<Leaves>);
     /// Polls the running load. Must not be called again after it is ready.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<O>;
     /// Takes the load for the background, if it has not begun.
@@ -60,14 +61,14 @@ impl<O, W: Work<O>> Body<O> for Doing<O, W> {
         self.waiting().is_some_and(W::detaches)
     }
 
-    fn start(&mut self, along: bool) {
-        *self = match self.take() {
-            Self::Not(work) if along => match work.detach() {
+    fn start(&mut self, leaves: Option<Leaves>) {
+        *self = match (self.take(), leaves) {
+            (Self::Not(work), Some(leaves)) => match work.detach(leaves) {
                 Ok(load) => Self::Along(load),
                 Err(work) => Self::Here(boxed(|| work.start())),
             },
-            Self::Not(work) => Self::Here(boxed(|| work.start())),
-            begun => begun,
+            (Self::Not(work), None) => Self::Here(boxed(|| work.start())),
+            (begun, _) => begun,
         };
     }
 
@@ -85,7 +86,7 @@ impl<O, W: Work<O>> Body<O> for Doing<O, W> {
 
     fn behind(&mut self) -> Option<BoxFuture<'static, O>> {
         match self.take() {
-            Self::Not(work) => work.detach().ok(),
+            Self::Not(work) => work.detach(Leaves::AtOnce).ok(),
             begun => {
                 *self = begun;
                 None

@@ -9,7 +9,7 @@ use super::body::Body;
 use super::reading::{Outcome, Run, Served};
 use super::rules::{Deciding, Rules, failure};
 use crate::base::{CacheValue, Cached, Policy, Shape};
-use crate::engine::{Again, Decide, Detached, Fault};
+use crate::engine::{Again, Decide, Detached, Fault, Leaves};
 use crate::entry::{Stored, into_value};
 
 /// The output of a body while the read is not over. The function's own output need not be `Send`, so only a value is held.
@@ -95,8 +95,8 @@ where
         self.body.detaches()
     }
 
-    fn start(&mut self, along: bool) {
-        self.body.start(along);
+    fn start(&mut self, leaves: Option<Leaves>) {
+        self.body.start(leaves);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -19,8 +19,8 @@ use super::target::CacheRef;
 use super::work::Work;
 use crate::base::{BoxFuture, CacheValue, Cached, Error, Policy, Shape, SharedFailure, Source};
 use crate::engine::{
-    Again, Answer, Beat, Begun, Caller, Decide, Detached, Engine, Fault, Lead, Mode, ReadRules,
-    Request, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
+    Again, Answer, Beat, Begun, Caller, Decide, Detached, Engine, Fault, Lead, Leaves, Mode,
+    ReadRules, Request, Spans, Step, StoreDecision, Terms, begin, go_on, made, spawn,
 };
 use crate::entry::{Offer, Stored, Value};
 
@@ -28,8 +28,8 @@ use crate::entry::{Offer, Stored, Value};
 pub(crate) trait Run {
     /// Whether the load can run with its own inputs.
     fn detaches(&self) -> bool;
-    /// Begins the load, if it has not begun. With `along`, the load can continue without the caller.
-    fn start(&mut self, along: bool);
+    /// Begins the load, if it has not begun. If the caller may leave it, the load can continue without the caller.
+    fn start(&mut self, leaves: Option<Leaves>);
     /// Polls the running load. Must not be called again after it is ready.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// What the load has brought, in the poll in which it became ready.
@@ -252,7 +252,7 @@ impl Reading {
                 State::Bypasses => {
                     let span = &self.span;
                     let polled = span.in_scope(|| {
-                        Previous::default().lend(|| body.start(false));
+                        Previous::default().lend(|| body.start(None));
                         body.poll(cx)
                     });
                     self.state = State::Bypasses;
@@ -293,7 +293,7 @@ impl Reading {
             Step::Load(lead) => {
                 self.begin();
                 let previous = Previous::new(lead.previous());
-                previous.lend(|| lead.enter(|| body.start(lead.may_go_on())));
+                previous.lend(|| lead.enter(|| body.start(lead.leaves())));
                 self.state = State::Loads(lead);
             }
             Step::Bypass => {

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use crate::base::BoxFuture;
+use crate::engine::Leaves;
 
 /// A function's body with its arguments.
 pub(crate) trait Work<O>: Sized {
@@ -12,11 +13,11 @@ pub(crate) trait Work<O>: Sized {
     fn detaches(&self) -> bool;
     /// Begins the load.
     fn start(self) -> Self::Load;
-    /// Makes a load with owned arguments.
+    /// Makes a load with owned arguments, which the caller leaves at some time.
     ///
     /// # Errors
     /// The work, unchanged, if it cannot be detached.
-    fn detach(self) -> Result<BoxFuture<'static, O>, Self>;
+    fn detach(self, leaves: Leaves) -> Result<BoxFuture<'static, O>, Self>;
     /// Whether [`repeat`](Self::repeat) succeeds.
     fn repeats(&self) -> bool {
         false
@@ -67,7 +68,7 @@ where
     fn start(self) -> F {
         (self.load)(self.args)
     }
-    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+    fn detach(self, _: Leaves) -> Result<BoxFuture<'static, O>, Self> {
         Err(self)
     }
 }
@@ -88,7 +89,7 @@ where
     fn start(self) -> F {
         (self.0)()
     }
-    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+    fn detach(self, _: Leaves) -> Result<BoxFuture<'static, O>, Self> {
         Err(self)
     }
 }
@@ -127,7 +128,7 @@ where
     fn start(self) -> F {
         (self.load)(self.args)
     }
-    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+    fn detach(self, _: Leaves) -> Result<BoxFuture<'static, O>, Self> {
         Ok(Box::pin((self.again)(self.args)))
     }
 }
@@ -167,7 +168,7 @@ where
     fn start(self) -> F {
         (self.load)(self.args)
     }
-    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+    fn detach(self, _: Leaves) -> Result<BoxFuture<'static, O>, Self> {
         Ok(Box::pin((self.again)(&self.args)()))
     }
     fn repeats(&self) -> bool {
@@ -195,7 +196,7 @@ where
     fn start(self) -> F {
         (self.0)()
     }
-    fn detach(self) -> Result<BoxFuture<'static, O>, Self> {
+    fn detach(self, _: Leaves) -> Result<BoxFuture<'static, O>, Self> {
         Ok(Box::pin((self.0)()))
     }
 }

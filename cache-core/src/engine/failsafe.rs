@@ -98,13 +98,23 @@ impl ReadContext {
         self.cached(entry, source)
     }
 
-    /// An old value for a caller whose timeout ended. Its load pauses for the policy's throttle.
-    pub(super) fn old_value(&self) -> Option<Hit> {
+    /// Whether a caller gets an old value if its timeout ends now.
+    pub(super) fn has_old_value(&self) -> bool {
+        self.old_entry().is_some()
+    }
+
+    fn old_entry(&self) -> Option<(Stored, Hit)> {
         if self.is_refresh() {
             return None;
         }
         let entry = self.fallback(self.engine.remote_fails())?;
         let served = self.served(&entry)?;
+        Some((entry, served))
+    }
+
+    /// An old value for a caller whose timeout ended. Its load pauses for the policy's throttle.
+    pub(super) fn old_value(&self) -> Option<Hit> {
+        let (entry, served) = self.old_entry()?;
         self.rest(&entry);
         self.tally().fail_safe_hits();
         Some(served)

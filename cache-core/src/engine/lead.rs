@@ -59,6 +59,18 @@ pub(crate) struct Lead {
 /// What remains to do after a load, before the caller continues.
 pub(crate) type Rest = Option<BoxFuture<'static, ()>>;
 
+/// When the caller of a load leaves it. Items of a batch whose callers leave at different times do not share a load: what goes on for
+/// one of them would also load the ids of the others, after their flights have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// When its time runs out.
+    Late,
+    /// At the soft timeout, because there is an old value.
+    Early,
+    /// At once: the load replaces a value that the caller takes.
+    AtOnce,
+}
+
 impl Lead {
     /// The load begins now.
     pub(super) fn new(job: Arc<ReadContext>, opening: Opening, mut fill: FillTarget) -> Self {
@@ -106,9 +118,11 @@ impl Lead {
         }));
     }
 
-    /// Whether the load may have to continue without its caller.
-    pub(crate) fn may_go_on(&self) -> bool {
-        self.timeout.is_some()
+    /// When the caller leaves the load, which may have to continue without it.
+    pub(crate) fn leaves(&self) -> Option<Leaves> {
+        let patience = self.patience?;
+        let early = patience.has_soft() && self.job.has_old_value();
+        Some(if early { Leaves::Early } else { Leaves::Late })
     }
 
     /// The value that the load replaces, if the load asks for it.

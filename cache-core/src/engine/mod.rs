@@ -93,7 +93,7 @@ pub use evict_pattern::PatternEviction;
 pub use handle::Cache;
 pub(crate) use handle::{Engine, Parts};
 pub use inspect::{EncodingInfo, EntryInfo, EntryState, Inspection};
-pub(crate) use lead::Lead;
+pub(crate) use lead::{Lead, Leaves};
 pub(crate) use lookup::FirstLook;
 pub(crate) use mutation::{Mutation, report};
 pub(crate) use nesting::Nesting;

@@ -38,6 +38,10 @@ impl Timeouts {
         self.soft.min(self.hard) != Timestamp::NEVER
     }
 
+    pub(super) fn has_soft(&self) -> bool {
+        self.soft != Timestamp::NEVER
+    }
+
     pub(super) fn next(&self) -> Timestamp {
         self.soft.min(self.hard)
     }

@@ -1,4 +1,4 @@
-//! The loads that the items of one batch request: one in the foreground, and one in the background for items that may go on without
+//! The loads that the items of one batch request: one in the foreground, and those in the background for items that may go on without
 //! the caller.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::shape::Each;
 use crate::base::BoxFuture;
 use crate::call::work::Work;
-use crate::engine::{Nesting, Seat, Spans, Table, spawn};
+use crate::engine::{Leaves, Nesting, Seat, Spans, Table, spawn};
 
 /// An item that waits for its load.
 pub(super) struct Asking<G: Each> {
@@ -113,9 +113,9 @@ where
         Answer(self.asked.ask(self.id, self.seat))
     }
 
-    fn detach(self) -> Result<BoxFuture<'static, G::Output>, Self> {
+    fn detach(self, leaves: Leaves) -> Result<BoxFuture<'static, G::Output>, Self> {
         let behind = Arc::clone(&self.behind);
-        behind.detach(self)
+        behind.detach(self, leaves)
     }
 }
 
@@ -143,6 +143,7 @@ pub(crate) trait Behind<G: Each>: Sized {
     fn detach(
         &self,
         member: Member<G, Self>,
+        leaves: Leaves,
     ) -> Result<BoxFuture<'static, G::Output>, Member<G, Self>>;
 }
 
@@ -154,6 +155,7 @@ impl<G: Each> Behind<G> for Never {
     fn detach(
         &self,
         member: Member<G, Self>,
+        _: Leaves,
     ) -> Result<BoxFuture<'static, G::Output>, Member<G, Self>> {
         Err(member)
     }
@@ -165,10 +167,27 @@ pub(crate) type Loads<G> =
 
 /// They may, with inputs that are made at first use.
 pub(crate) struct Again<G: Each, K> {
-    pub(super) table: Arc<Table>,
-    pub(super) spans: Spans,
-    pub(super) asked: Arc<Asked<G>>,
-    pub(super) own: Mutex<Option<K>>,
+    table: Arc<Table>,
+    spans: Spans,
+    /// The items that share a load, by the time at which their callers leave it.
+    asked: [Arc<Asked<G>>; 3],
+    own: Mutex<Option<K>>,
+}
+
+impl<G: Each, K> Again<G, K> {
+    pub(super) fn new(table: &Arc<Table>, spans: &Spans, own: K) -> Self {
+        let asked = std::array::from_fn(|_| Asked::none());
+        Self { table: Arc::clone(table), spans: spans.clone(), asked, own: Mutex::new(Some(own)) }
+    }
+
+    fn asked(&self, leaves: Leaves) -> &Arc<Asked<G>> {
+        let [late, early, at_once] = &self.asked;
+        match leaves {
+            Leaves::Late => late,
+            Leaves::Early => early,
+            Leaves::AtOnce => at_once,
+        }
+    }
 }
 
 impl<G, K> Behind<G> for Again<G, K>
@@ -180,14 +199,16 @@ where
     fn detach(
         &self,
         member: Member<G, Self>,
+        leaves: Leaves,
     ) -> Result<BoxFuture<'static, G::Output>, Member<G, Self>> {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(own) = own {
-            let (load, asked): (Arc<Loads<G>>, _) = (Arc::new(own()), Arc::clone(&self.asked));
+            let (load, asked): (Arc<Loads<G>>, _) = (Arc::new(own()), self.asked.clone());
             let spans = self.spans.clone();
-            self.table.then(Arc::new(move || start(&load, &asked, &spans)));
+            let then = move || asked.iter().for_each(|asked| start(&load, asked, &spans));
+            self.table.then(Arc::new(then));
         }
-        let (id, seat, asked) = (member.id, member.seat, Arc::clone(&self.asked));
+        let (id, seat, asked) = (member.id, member.seat, Arc::clone(self.asked(leaves)));
         Ok(Box::pin(async move { Answer(asked.ask(id, seat)).await }))
     }
 }

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::hash::Hash;
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use smallvec::smallvec;
 use tracing::Instrument;
@@ -39,13 +39,7 @@ where
     F: Future<Output = G::Whole>,
     K: FnOnce() -> Loads<G>,
 {
-    let behind = |table: &Arc<Table>, spans: &Spans| Again {
-        table: Arc::clone(table),
-        spans: spans.clone(),
-        asked: Asked::none(),
-        own: Mutex::new(Some(own)),
-    };
-    serve(wanted, load, behind).await
+    serve(wanted, load, |table, spans| Again::new(table, spans, own)).await
 }
 
 async fn serve<G, B, L, F>(
