@@ -198,6 +198,8 @@ mutant batch-renews-together $lease 's/let mut next = self\.asked\.after\(third\
 mutant batch-ticket-before-its-read $core/engine/each.rs 's/(let tags: Vec<&str> = request\.tags\(\)\.collect\(\);\s+match engine\.looked)/self.ticket = request.ticket(engine);\n        $1/'
 mutant batch-load-ends-with-its-callers $core/call/batch/party.rs 's/asking\.answer\.poll_closed\(cx\)\.is_pending\(\)/asking.answer.poll_closed(cx).is_pending() || gone < usize::MAX/'
 mutant batch-load-needs-its-callers $core/call/batch/party.rs 's/asked\.retain\(\|asking\| !asking\.answer\.is_closed\(\)\);//' 's/let mut asked = std::mem::take/let asked = std::mem::take/'
+mutant batch-refreshes-apart $core/call/batch/party.rs 's/Leaves::AtOnce => at_once,/Leaves::AtOnce => { let _ = at_once; late }/'
+mutant batch-early-leavers-apart $core/call/batch/party.rs 's/Leaves::Early => early,/Leaves::Early => { let _ = early; late }/'
 mutant batch-gives-leases-back $lease 's/table\.abort\(key\.to_string\(\), token\);/let _ = (table, \&key, token);/'
 
 # Generations.

@@ -71,7 +71,7 @@ impl Tale {
 
     fn operation(mut self, node: Node, name: &'static str, stored: Option<u64>) -> Self {
         let operation = self.id();
-        self.then(Event::Sent { operation, node, name })
+        self.then(Event::Sent { operation, node, name, value: stored })
             .then(Event::Applied { operation, stored })
             .then(Event::Answered { operation, answer: Answer::Ok })
     }
@@ -193,7 +193,7 @@ fn a_lost_link_delays_p3_and_no_more() {
     lost().after(BUS_DELAY + BUS_NOTICE).read(1, 1, 100).breaks("P3");
     // Unless the remote tier is unreachable.
     let failed = |tale: Tale| {
-        tale.then(Event::Sent { operation: 60, node: 1, name: "get" })
+        tale.then(Event::Sent { operation: 60, node: 1, name: "get", value: None })
             .then(Event::Answered { operation: 60, answer: Answer::Failed })
     };
     failed(lost().after(BUS_DELAY + BUS_NOTICE)).read(1, 1, 100).keeps();
@@ -208,9 +208,9 @@ fn a_tier_that_failed_its_last_request_delays_p3_and_no_more() {
             .load(1, 1, 100)
             .then(Event::BusLost { node: 1 })
             .evict(0, What::Key(1), Outcome::Ok)
-            .then(Event::Sent { operation: 60, node: 1, name: "get" })
+            .then(Event::Sent { operation: 60, node: 1, name: "get", value: None })
             .then(Event::Answered { operation: 60, answer: Answer::Failed })
-            .then(Event::Sent { operation: 61, node: 1, name: "get" })
+            .then(Event::Sent { operation: 61, node: 1, name: "get", value: None })
             .then(Event::Answered { operation: 61, answer })
             .after(after)
             .read(1, 1, 100)
@@ -397,7 +397,7 @@ fn the_write_of_a_put_from_before_a_failed_eviction_is_no_use_of_the_tier() {
 #[test]
 fn the_lease_for_a_read_from_before_a_failed_eviction_is_no_use_of_the_tier() {
     let leased = |read_first: bool, pause: u64| {
-        let sent = Event::Sent { operation: 60, node: 0, name: "get" };
+        let sent = Event::Sent { operation: 60, node: 0, name: "get", value: None };
         let found = Event::Answered { operation: 60, answer: Answer::Ok };
         let evict = Event::EvictStarted { evict: 50, node: 0, what: What::Key(1) };
         let failed = Event::EvictEnded { evict: 50, outcome: Outcome::Failed };

@@ -193,7 +193,7 @@ impl Checker<'_> {
     /// During its turn a write waits for no eviction, because a pending eviction may wait for it. It reads no evicted
     /// value.
     fn waited_for_its_turn(&self, write: &Operation, since: Moment) -> bool {
-        let Some(value) = write.stored.filter(|_| ["set", "commit"].contains(&write.name)) else {
+        let Some(value) = write.value.filter(|_| ["set", "commit"].contains(&write.name)) else {
             return false;
         };
         let loaded = self.facts.loads.get(&value).map(|load| load.ended);

@@ -50,6 +50,8 @@ pub(crate) struct Operation {
     pub(crate) sent: Moment,
     pub(crate) applied: Option<Moment>,
     pub(crate) answered: Option<Moment>,
+    /// The value that it is to store, and the one that it has stored.
+    pub(crate) value: Option<ValueId>,
     pub(crate) stored: Option<ValueId>,
 }
 
@@ -152,10 +154,11 @@ impl Facts {
                     evict.ended = Some((now, outcome));
                 }
             }
-            Event::Sent { operation, node, name } => {
+            Event::Sent { operation, node, name, value } => {
                 let fact = Operation {
                     node,
                     name,
+                    value,
                     sent: now,
                     applied: None,
                     answered: None,

@@ -107,6 +107,8 @@ pub(crate) enum Event {
         operation: u64,
         node: Node,
         name: &'static str,
+        /// The value that it is to store.
+        value: Option<ValueId>,
     },
     /// The operation took effect, and stored a value.
     Applied {

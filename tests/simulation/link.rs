@@ -164,14 +164,14 @@ impl Link {
         }
     }
 
-    /// Sends `work` over the link. The store applies it in one step and returns the value that it stored.
+    /// Sends `work` over the link, which is to store `value`. The store applies it in one step and returns the value that it stored.
     pub(crate) async fn send<T: Send + 'static>(
         &self,
-        name: &'static str,
+        (name, value): (&'static str, Option<ValueId>),
         work: impl Future<Output = (Result<T, BackendError>, Option<ValueId>)> + Send + 'static,
     ) -> Result<T, BackendError> {
         let operation = self.operations.fetch_add(1, Ordering::Relaxed);
-        self.history.record(Event::Sent { operation, node: self.node, name });
+        self.history.record(Event::Sent { operation, node: self.node, name, value });
         let mut waiting = Waiting { link: self, operation, answered: false };
         let outage = self.outage();
         if let Some(Outage::Refused) = outage {

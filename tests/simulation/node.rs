@@ -48,16 +48,6 @@ static POLICY: Policy = Policy::new()
     .lease(Duration::from_millis(LEASE))
     .tags(TAGS[CALLED as usize]);
 
-/// The policy of the keys that batches load. It has no soft timeout: an item that returns its old value after one keeps the load
-/// of the whole batch running, also for the ids whose flights end with the caller.
-static BATCH_POLICY: Policy = Policy::new()
-    .ttl(Duration::from_secs(3))
-    .stale(Duration::from_secs(2))
-    .stale_if_error(Duration::from_secs(5))
-    .hard_timeout(Duration::from_secs(4))
-    .lease(Duration::from_millis(LEASE))
-    .tags(TAGS[CALLED as usize]);
-
 /// An error that can be shared.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault;
@@ -73,7 +63,7 @@ async fn called(node: Arc<Node>, read: u64, key: Key) -> Result<Value, Fault> {
     node.origin.load(read, node.number, key).await.map_err(|_| Fault)
 }
 
-#[cached(each = "key in keys", policy = BATCH_POLICY, key = "rk{key}", skip(node, reads), cache = node.cache)]
+#[cached(each = "key in keys", policy = POLICY, key = "rk{key}", skip(node, reads), cache = node.cache)]
 async fn batched(
     node: Arc<Node>,
     reads: Vec<(u64, Key)>,
@@ -96,8 +86,7 @@ pub(crate) struct Rules {
 
 pub(crate) fn draw_rules(key: Key, chance: &Chance) -> Rules {
     if key >= CALLED {
-        let policy = if key == CALLED { POLICY } else { BATCH_POLICY };
-        return Rules { policy, life: 8_000, local: false };
+        return Rules { policy: POLICY, life: 8_000, local: false };
     }
     let ttl = *chance.pick(&[300, 3_000, 60_000]);
     let millis = Duration::from_millis;

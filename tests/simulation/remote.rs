@@ -55,7 +55,7 @@ impl Remote {
         W: Future<Output = Result<T, BackendError>> + Send + 'static,
     {
         let work = work(self.clone());
-        Box::pin(self.link.send(name, async move { (work.await, None) }))
+        Box::pin(self.link.send((name, None), async move { (work.await, None) }))
     }
 }
 
@@ -80,7 +80,7 @@ impl Backend for Remote {
     ) -> BackendResult<'a, ()> {
         let (at, entries, notice) = (self.clone(), entries.to_vec(), notice.cloned());
         let value = entries.first().and_then(|write| stored_value(&write.value));
-        Box::pin(self.link.send("set", async move {
+        Box::pin(self.link.send(("set", value), async move {
             let set = at.store.set(&entries, None).await;
             at.publish(notice.as_ref());
             (set, value)
@@ -94,13 +94,14 @@ impl Backend for Remote {
         notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let (at, write, notice) = (self.clone(), write.clone(), notice.cloned());
-        Box::pin(self.link.send("replace", async move {
+        let value = stored_value(&write.value);
+        Box::pin(self.link.send(("replace", value), async move {
             let replaced = at.store.replace(seen, &write, None).await;
             let stored = matches!(replaced, Ok(true));
             if stored {
                 at.publish(notice.as_ref());
             }
-            (replaced, stored.then(|| stored_value(&write.value)).flatten())
+            (replaced, value.filter(|_| stored))
         }))
     }
 
@@ -202,13 +203,14 @@ impl Leases for Remote {
         notice: Option<&'a Message>,
     ) -> BackendResult<'a, bool> {
         let (at, write, notice) = (self.clone(), write.clone(), notice.cloned());
-        Box::pin(self.link.send("commit", async move {
+        let value = stored_value(&write.value);
+        Box::pin(self.link.send(("commit", value), async move {
             let committed = at.store.commit(token, &write, None).await;
             let stored = matches!(committed, Ok(true));
             if stored {
                 at.publish(notice.as_ref());
             }
-            (committed, stored.then(|| stored_value(&write.value)).flatten())
+            (committed, value.filter(|_| stored))
         }))
     }
 
