@@ -200,6 +200,7 @@ mutant batch-load-ends-with-its-callers $core/call/batch/party.rs 's/asking\.ans
 mutant batch-load-needs-its-callers $core/call/batch/party.rs 's/asked\.retain\(\|asking\| !asking\.answer\.is_closed\(\)\);//' 's/let mut asked = std::mem::take/let asked = std::mem::take/'
 mutant batch-refreshes-apart $core/call/batch/party.rs 's/Leaves::AtOnce => at_once,/Leaves::AtOnce => { let _ = at_once; late }/'
 mutant batch-early-leavers-apart $core/call/batch/party.rs 's/Leaves::Early => early,/Leaves::Early => { let _ = early; late }/'
+mutant batch-early-leavers-are-known $core/engine/lead.rs 's/self\.job\.caller\.shares &&/false \&\& self.job.caller.shares \&\&/'
 mutant batch-gives-leases-back $lease 's/table\.abort\(key\.to_string\(\), token\);/let _ = (table, \&key, token);/'
 
 # Generations.

@@ -13,7 +13,7 @@ use larder::backend::MemoryBackend;
 use larder::testing::{
     Faults, Faulty, HoldPoint, Operation, OperationLog, OperationOutcome, Recorded, Recording,
 };
-use larder::{Cache, cached, time::Clock};
+use larder::{Cache, TimedOut, cached, time::Clock};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -385,9 +385,40 @@ async fn a_batch_that_is_dropped_leaves_no_lease() {
     }
 }
 
+/// Counts the loads that are under way.
+struct Alive(Arc<AtomicU64>);
+
+impl Alive {
+    fn new(alive: Arc<AtomicU64>) -> Self {
+        alive.fetch_add(1, Ordering::SeqCst);
+        Self(alive)
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// An error that a timeout can become.
+#[derive(Clone, Debug)]
+struct Failed;
+
+impl From<TimedOut> for Failed {
+    fn from(_: TimedOut) -> Self {
+        Self
+    }
+}
+
+impl From<String> for Failed {
+    fn from(_: String) -> Self {
+        Self
+    }
+}
+
 #[cached(
-    each = "id in ids", key = "patient:{id}", ttl = "1h", stale_if_error = "1h", soft_timeout = "10s",
-    cache = cache,
+    each = "id in ids", key = "patient:{id}", ttl = "1h", hard_timeout = "1h", cache = cache,
     skip(cache, rows, alive)
 )]
 async fn patient(
@@ -395,18 +426,9 @@ async fn patient(
     rows: Rows,
     alive: Arc<AtomicU64>,
     ids: &[u64],
-) -> Result<HashMap<u64, u64>, String> {
-    /// Counts the loads that are under way.
-    struct Alive(Arc<AtomicU64>);
-    impl Drop for Alive {
-        fn drop(&mut self) {
-            self.0.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-    alive.fetch_add(1, Ordering::SeqCst);
-    let _alive = Alive(alive);
-    let _ = cache;
-    rows.read(ids).await
+) -> Result<HashMap<u64, u64>, Failed> {
+    let (_alive, _) = (Alive::new(alive), cache);
+    Ok(rows.read(ids).await?)
 }
 
 /// The load of a batch with a timeout runs in a task of its own. It does not outlive the batch, whose flights are abandoned: the next
@@ -435,10 +457,16 @@ async fn the_load_of_a_batch_with_a_timeout_is_dropped_with_it() {
 
 #[cached(
     each = "id in ids", key = "kept:{id}", ttl = "10s", stale = "10s", stale_if_error = "1h", soft_timeout = "10s",
-    lease = "30s", cache = cache, skip(cache, rows)
+    hard_timeout = "1h", lease = "30s", cache = cache, skip(cache, rows, alive)
 )]
-async fn kept(cache: &Cache, rows: Rows, ids: &[u64]) -> Result<HashMap<u64, u64>, String> {
-    rows.read(ids).await
+async fn kept(
+    cache: &Cache,
+    rows: Rows,
+    alive: Arc<AtomicU64>,
+    ids: &[u64],
+) -> Result<HashMap<u64, u64>, Failed> {
+    let (_alive, _) = (Alive::new(alive), cache);
+    Ok(rows.read(ids).await?)
 }
 
 /// Ids whose loads go on when the batch is dropped do not share a load with the others, whose flights end: their next callers load.
@@ -446,9 +474,10 @@ async fn kept(cache: &Cache, rows: Rows, ids: &[u64]) -> Result<HashMap<u64, u64
 async fn a_load_that_goes_on_without_the_batch_is_not_that_of_the_others() {
     let (clock, store) = world();
     let (one, rows) = (process(&store, &clock, With), Rows::new());
+    let alive = Arc::<AtomicU64>::default();
     let start = |ids: Vec<u64>| {
-        let (cache, rows) = (one.cache.clone(), rows.clone());
-        tokio::spawn(async move { kept(&cache, rows, &ids).await })
+        let (cache, rows, alive) = (one.cache.clone(), rows.clone(), Arc::clone(&alive));
+        tokio::spawn(async move { kept(&cache, rows, alive, &ids).await })
     };
     // Of two ids the value is too old to be served at once, of two it is stale, and two have none.
     soon(start(vec![0, 1])).await.unwrap().unwrap();
@@ -463,18 +492,22 @@ async fn a_load_that_goes_on_without_the_batch_is_not_that_of_the_others() {
     loads.iter_mut().for_each(|ids| ids.sort_unstable());
     loads.sort_unstable();
     assert_eq!(loads, [[0, 1], [2, 3], [4, 5]]);
-    // The first two get their old values, and their load goes on. That of the last two ends with the batch.
+    // The first two get their old values, and their load goes on. That of the last two ends with the batch, although there is a
+    // value of one of them now.
+    let put = kept(&one.cache, rows.clone(), Arc::default(), &[4]);
+    soon(put.put(HashMap::from([(4, 4)]))).await.unwrap();
     clock.advance(11 * SECOND);
     turns().await;
     batch.abort();
     assert!(soon(batch).await.unwrap_err().is_cancelled());
+    turns().await;
+    assert_eq!(alive.load(Ordering::SeqCst), 2);
     let again = start(ids(0..6));
-    soon(rows.began(6)).await;
-    assert_eq!(rows.runs().len(), 6);
-    let mut last = rows.runs().remove(5);
+    soon(rows.began(7)).await;
+    let mut last = rows.runs().split_off(5);
     last.sort_unstable();
-    assert_eq!(last, [4, 5]);
-    (0..3).for_each(|_| rows.release());
+    assert_eq!(last, [[4], [5]], "the value that was put is stale by now");
+    (0..4).for_each(|_| rows.release());
     assert_eq!(soon(again).await.unwrap().unwrap().len(), 6);
 }
 

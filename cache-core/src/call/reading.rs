@@ -157,7 +157,8 @@ impl Reading {
         let beat = Beat::new(engine.clock());
         let spans = Some(Spans::new(&engine, request.site));
         let pulse = Some(Arc::clone(beat.pulse()));
-        let caller = Caller { detaches: body.detaches(), seat: OnceLock::new(), pulse };
+        let caller =
+            Caller { detaches: body.detaches(), shares: false, seat: OnceLock::new(), pulse };
         let deciding = (request.policy.clone(), request.fails.clone());
         let schedule = Schedule::of(&engine, &request, rules, body);
         let state = State::from(begin(engine, request, rules, caller));

@@ -105,7 +105,7 @@ impl Items {
     }
 
     fn caller(&self, seat: OnceLock<Arc<Seat>>) -> Caller {
-        Caller { detaches: self.detaches, seat, pulse: self.table.pulse() }
+        Caller { detaches: self.detaches, shares: true, seat, pulse: self.table.pulse() }
     }
 
     fn item(&self, job: &ReadContext, step: Step) -> Item {

@@ -108,6 +108,13 @@ impl Lead {
 
     /// The caller stops waiting when its time runs out. Then the load continues without it.
     pub(super) fn bound(&mut self, mut patience: Timeouts) {
+        if self.job.caller.shares && !self.job.has_old_value() {
+            // An old value that comes later does not let an item leave before the others with which it loads.
+            patience.ignore_soft();
+        }
+        if !patience.is_bounded() {
+            return;
+        }
         self.patience = Some(patience);
         let job = Arc::clone(&self.job);
         self.timeout = Some(boxed(|| async move {
@@ -120,9 +127,8 @@ impl Lead {
 
     /// When the caller leaves the load, which may have to continue without it.
     pub(crate) fn leaves(&self) -> Option<Leaves> {
-        let patience = self.patience?;
-        let early = patience.has_soft() && self.job.has_old_value();
-        Some(if early { Leaves::Early } else { Leaves::Late })
+        let soft = self.patience?.has_soft();
+        Some(if soft { Leaves::Early } else { Leaves::Late })
     }
 
     /// The value that the load replaces, if the load asks for it.

@@ -48,6 +48,8 @@ pub(crate) enum Unasked {
 pub(crate) struct Caller {
     /// Whether the load can run with its own inputs, without the caller.
     pub(crate) detaches: bool,
+    /// Whether it is an item of a batch, whose load is that of other items, too.
+    pub(crate) shares: bool,
     /// Its place among the items of a batch, if it is one. An item that the first request of the batch answers needs none.
     pub(crate) seat: OnceLock<Arc<Seat>>,
     /// Tells whether the caller is polled.

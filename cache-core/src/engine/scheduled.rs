@@ -249,7 +249,7 @@ impl Scheduled {
     }
 
     fn job(&self, engine: &Arc<Engine>, why: Unasked) -> Arc<ReadContext> {
-        let caller = Caller { detaches: true, seat: OnceLock::new(), pulse: None };
+        let caller = Caller { detaches: true, shares: false, seat: OnceLock::new(), pulse: None };
         let job = ReadContext::new(Arc::clone(engine), self.request.clone(), self.rules, caller);
         Arc::new(job.unasked(why))
     }

@@ -42,6 +42,10 @@ impl Timeouts {
         self.soft != Timestamp::NEVER
     }
 
+    pub(super) fn ignore_soft(&mut self) {
+        self.soft = Timestamp::NEVER;
+    }
+
     pub(super) fn next(&self) -> Timestamp {
         self.soft.min(self.hard)
     }
