@@ -14,7 +14,7 @@ use larder::{
 
 use super::bus::Bus;
 use super::chance::Chance;
-use super::history::Event;
+use super::history::{Event, Key};
 use super::link::Link;
 use super::node::key_at;
 use super::origin::stored_value;
@@ -113,8 +113,10 @@ impl Backend for Remote {
         let (keys, notice) = (owned(keys), notice.cloned());
         self.ask("remove", |at| async move {
             let removed = at.store.remove(&borrowed(&keys), None).await;
-            let removal = |key| at.link.history.record(Event::Removed { key });
-            keys.iter().filter_map(|place| key_at(place)).for_each(removal);
+            let mut gone: Vec<Key> = keys.iter().filter_map(|place| key_at(place)).collect();
+            // The order of pending removals differs from run to run.
+            gone.sort_unstable();
+            gone.into_iter().for_each(|key| at.link.history.record(Event::Removed { key }));
             at.publish(notice.as_ref());
             removed
         })
