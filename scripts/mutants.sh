@@ -240,6 +240,7 @@ mutant key-head-is-no-tenant $core/key/buf.rs 's/if self\.text\.first\(\) == Som
 # Hits: they allocate nothing.
 suite_of free_hits
 mutant hit-keeps-buffers $core/key/text.rs 's/if CAPACITY\.contains/if false \&\& CAPACITY.contains/'
+mutant hit-keeps-texts $core/call/batch/items.rs 's/if \(1\.\.=KEPT_TEXT\)/if false \&\& (1..=KEPT_TEXT)/'
 mutant hit-keeps-lists $core/call/batch/items.rs 's/if \(1\.\.=KEPT\)/if false \&\& (1..=KEPT)/'
 suite_of promises
 

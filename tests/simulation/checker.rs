@@ -594,7 +594,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Whether a removal that no eviction requests ends loads between the two times.
+    /// Whether a removal in the store ends loads between the two times. Some are part of no eviction.
     fn removed(&self, key: Key, from: u64, to: u64) -> bool {
         let removed = |at: u64| at <= to && at + ECHO >= from;
         self.facts.removed.iter().any(|&(at, removal)| removal == key && removed(at.at))

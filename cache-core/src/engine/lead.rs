@@ -125,7 +125,8 @@ impl Lead {
         }));
     }
 
-    /// When the caller leaves the load, which may have to continue without it.
+    /// When the caller leaves the load, which may have to continue without it. (An item of a batch has a soft timeout only if there
+    /// was an old value when the load began: see [`bound`](Self::bound).)
     pub(crate) fn leaves(&self) -> Option<Leaves> {
         let soft = self.patience?.has_soft();
         Some(if soft { Leaves::Early } else { Leaves::Late })

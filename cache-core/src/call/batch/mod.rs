@@ -39,7 +39,8 @@ use load::Inside;
 ///
 /// It is a future with the function's output. Nothing happens before it is polled. One request reads all ids from the remote
 /// tier. The function's body runs once for the ids that miss. Each of these has its own flight, ticket and lease, as if it were
-/// called alone, but one request asks for all their leases, and one stores all their values (for each thousand ids). The
+/// called alone, but one request asks for all their leases, and one stores all their values (for each thousand ids). Ids that
+/// are refreshed in the background, and those whose old values are served after a soft timeout, load apart from the others. The
 /// batch waits for ids that another caller or process is already loading; meanwhile the others are loaded and stored. If that
 /// load fails, the body runs again for these ids. An empty list runs nothing.
 ///
