@@ -193,6 +193,11 @@ impl Load {
         }
     }
 
+    /// The keys in Redis that the calls read and write.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = String> + use<> {
+        (0..KEYS).map(|key| format!("load:item:{key}"))
+    }
+
     pub(crate) async fn goes_on(&self, time: Duration) {
         let calls = || self.book.lock().unwrap().calls;
         let before = calls();

@@ -1,6 +1,6 @@
 //! A cluster of six nodes: three masters with a replica each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::process::{Command, Stdio};
 
 use crate::sentinel::until;
@@ -125,12 +125,17 @@ impl Cluster {
         }
     }
 
-    /// Moves all slots with matching keys from one master to another, and returns their number.
-    pub(crate) fn move_keys(&self, pattern: &str, from: usize, to: usize) -> usize {
-        let mut slots = std::collections::BTreeSet::new();
-        for key in self.servers[from].cli(&["--scan", "--pattern", pattern]).lines() {
-            slots.insert(self.servers[from].cli(&["cluster", "keyslot", key]));
-        }
+    /// Moves the slots of these keys that one master has to another, with all keys in them, and returns their number.
+    pub(crate) fn move_slots(
+        &self,
+        keys: impl Iterator<Item = String>,
+        from: usize,
+        to: usize,
+    ) -> usize {
+        let owners = self.owners();
+        let slots = keys.map(|key| self.ask(&["cluster", "keyslot", &key]));
+        let slots: BTreeSet<String> =
+            slots.filter(|slot| owners.get(&slot.parse().unwrap()) == Some(&from)).collect();
         for slot in &slots {
             self.open(slot, from, to);
             loop {
