@@ -23,7 +23,7 @@ use crate::tier::Inner;
 /// forgotten while none is acknowledged, however long the failover takes.)
 const KEPT: Duration = Duration::from_secs(10);
 
-/// The maximum number of keys; the oldest evictions are dropped first.
+/// The maximum number of keys; the oldest evictions are dropped first, and the newest never.
 const MOST: usize = 20_000;
 
 /// The maximum number of concurrent replays: they share a connection with other operations.
@@ -31,7 +31,14 @@ const AT_ONCE: usize = 256;
 
 /// The recently acknowledged evictions.
 #[derive(Default)]
-pub(crate) struct Recent(Mutex<VecDeque<Eviction>>);
+pub(crate) struct Recent(Mutex<List>);
+
+#[derive(Default)]
+struct List {
+    evictions: VecDeque<Eviction>,
+    /// The sum of their keys.
+    keys: usize,
+}
 
 #[derive(Clone)]
 struct Eviction {
@@ -63,24 +70,25 @@ impl What {
 
 impl Recent {
     pub(crate) fn add(&self, what: What) {
-        let acknowledged = Instant::now();
-        let mut recent = self.list();
-        recent.push_back(Eviction { acknowledged, what });
-        let mut keys: usize =
-            if recent.len() > MOST / 100 { recent.iter().map(Eviction::keys).sum() } else { 0 };
-        while let Some(oldest) = recent.front()
-            && (keys > MOST || acknowledged - oldest.acknowledged > KEPT)
+        let eviction = Eviction { acknowledged: Instant::now(), what };
+        let oldest_kept = eviction.acknowledged.checked_sub(KEPT);
+        let mut list = self.list();
+        list.keys += eviction.keys();
+        list.evictions.push_back(eviction);
+        while list.evictions.len() > 1
+            && let Some(oldest) = list.evictions.front()
+            && (list.keys > MOST || Some(oldest.acknowledged) < oldest_kept)
         {
-            keys = keys.saturating_sub(oldest.keys());
-            recent.pop_front();
+            list.keys -= oldest.keys();
+            list.evictions.pop_front();
         }
     }
 
     fn all(&self) -> Vec<Eviction> {
-        self.list().iter().cloned().collect()
+        self.list().evictions.iter().cloned().collect()
     }
 
-    fn list(&self) -> MutexGuard<'_, VecDeque<Eviction>> {
+    fn list(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -178,5 +186,41 @@ impl Redis {
             }
             What::Generation(key) => self.bump_now(key, Bump::Hard).await.map(drop),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(recent: &Recent, keys: usize) {
+        let keys: Vec<String> = (0..keys).map(|id| id.to_string()).collect();
+        recent.add(What::changed(keys.iter().map(String::as_str), None));
+    }
+
+    fn kept(recent: &Recent) -> Vec<usize> {
+        recent.all().iter().map(Eviction::keys).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_evictions_are_dropped() {
+        let recent = Recent::default();
+        for keys in [MOST / 2, MOST / 4, MOST / 4] {
+            add(&recent, keys);
+        }
+        assert_eq!(kept(&recent), [MOST / 2, MOST / 4, MOST / 4]);
+        recent.add(What::bumped("tag"));
+        assert_eq!(kept(&recent), [MOST / 4, MOST / 4, 1], "too many keys");
+        add(&recent, MOST + 1);
+        assert_eq!(kept(&recent), [MOST + 1], "the newest one stays");
+        add(&recent, 1);
+        assert_eq!(kept(&recent), [1]);
+
+        tokio::time::advance(KEPT).await;
+        add(&recent, 2);
+        assert_eq!(kept(&recent), [1, 2]);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        add(&recent, 3);
+        assert_eq!(kept(&recent), [2, 3], "too old");
     }
 }
