@@ -24,16 +24,17 @@ async fn passes(cache: &Cache, set: &str, keys: u32, passes: u32) -> u32 {
     hits * 100 / (keys * passes)
 }
 
-/// A loop that fits has hits from the second pass on, even if the tier is full of another loop's keys.
+/// A loop that fits has hits, even if the tier is full of another loop's keys. The tier takes one or two passes to learn that the most
+/// frequent keys are not read any more.
 #[tokio::test]
 async fn loops_that_fit_one_after_the_other() {
     let large = cache(10_000);
     let small = cache(1_000);
     for set in ["a", "b", "c"] {
         let hits = passes(&large, set, 6_000, 20).await;
-        assert!(hits >= 88, "set {set} of 6,000 keys: {hits} %");
+        assert!(hits >= 80, "set {set} of 6,000 keys: {hits} %");
         let hits = passes(&small, set, 900, 20).await;
-        assert!(hits >= 88, "set {set} of 900 keys: {hits} %");
+        assert!(hits >= 80, "set {set} of 900 keys: {hits} %");
     }
 }
 
@@ -43,9 +44,28 @@ async fn a_loop_that_does_not_fit() {
     let cache = cache(10_000);
     let _ = passes(&cache, "a", 12_000, 5).await;
     let hits = passes(&cache, "a", 12_000, 10).await;
-    // A process rarely selects so few of the keys for the shadow that they fit into it. Then the tier switches its mode
-    // back and forth, and has about half of the hits.
-    assert!(hits >= 40, "{hits} %");
+    assert!(hits >= 75, "{hits} %");
+}
+
+/// Popular keys, and keys that are read four times soon after each other: frequency alone has 47 % of hits, recency 73 %.
+#[tokio::test]
+async fn popular_keys_and_sessions() {
+    let cache = cache(1_000);
+    let (mut hits, reads) = (0, 60_000_u32);
+    for read in 0..reads {
+        let of_session = read / 2;
+        let key = match read % 2 {
+            0 => format!("popular:{}", read.wrapping_mul(0x9E37_79B9).rotate_left(13) % 900),
+            _ => format!("session:{}:{}", of_session / 400, of_session % 100),
+        };
+        if cache.get::<u32>(&key).await.unwrap().is_some() {
+            hits += 1;
+        } else {
+            cache.insert(&key, read).await.unwrap();
+        }
+    }
+    let hits = hits * 100 / reads;
+    assert!(hits >= 76, "{hits} %");
 }
 
 /// Keys that are read once do not displace keys that are read again and again.

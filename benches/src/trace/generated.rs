@@ -29,6 +29,7 @@ pub(crate) fn all(length: u64) -> Vec<Trace> {
         trace("loop of 20,000", 10_000, loops(20_000, 1, 50)),
         trace("loops 2 x 2,000", 1_000, loops(2_000, 2, 100)),
         trace("loops and zipf", 10_000, mixed(&zipf, &mut random, length)),
+        trace("popular keys and sessions", 1_000, sessions(&mut random, length)),
     ]);
     traces
 }
@@ -82,6 +83,12 @@ fn mixed(zipf: &Zipf, random: &mut Random, length: u64) -> Vec<u64> {
     keys
 }
 
+/// Every second read is of one of 900 keys, the others are of keys that are read four times, 200 reads apart, and never again.
+fn sessions(random: &mut Random, length: u64) -> Vec<u64> {
+    let session = |read: u64| APART + read / 400 * 100 + read % 100;
+    (0..length).map(|at| if at % 2 == 0 { random.next() % 900 } else { session(at / 2) }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +96,13 @@ mod tests {
     #[test]
     fn loops_read_their_keys_in_order() {
         assert_eq!(loops(2, 2, 2), [0, 1, 0, 1, APART, 1 + APART, APART, 1 + APART]);
+    }
+
+    #[test]
+    fn a_session_reads_its_key_four_times() {
+        let keys = sessions(&mut Random(1), 10_000);
+        let reads: Vec<usize> = (0..keys.len()).filter(|at| keys[*at] == keys[1]).collect();
+        assert_eq!(reads.len(), 4);
+        assert!(reads.windows(2).all(|two| two[1] - two[0] == 200), "{reads:?}");
     }
 }

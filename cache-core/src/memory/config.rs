@@ -81,10 +81,10 @@ impl Capacity {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Eviction {
-    /// The most recently or the most frequently used entries stay, depending on which mode has more hits: an
-    /// approximation of LRU, or TinyLFU's admission (Einziger, Friedman, Manes: "TinyLFU", 2017). A small
-    /// simulation over a part of the keys decides between them at run time (Waldspurger and others: "Cache
-    /// Modeling and Optimization using Miniature Simulations", 2017). An inserted value is always kept for a
+    /// The most frequently or the most recently used entries stay, or a mixture, depending on which of these modes has more hits:
+    /// TinyLFU's admission with a small or a large window for new entries (Einziger, Friedman, Manes: "TinyLFU", 2017), or an
+    /// approximation of LRU. Small simulations over a part of the keys decide between them at run time (Waldspurger and
+    /// others: "Cache Modeling and Optimization using Miniature Simulations", 2017). An inserted value is always kept for a
     /// while.
     #[default]
     Auto,

@@ -18,8 +18,6 @@ use crate::memory::config::Capacity;
 const SAMPLE: usize = 16;
 /// Counts are halved after this many inserts for each entry.
 const AGING: u64 = 20;
-/// The fraction of the bound that is reserved for newcomers in [`Mode::Frequency`]: one in so many.
-const WINDOW: u64 = 100;
 /// An entry that was not used for this many inserts per entry counts as forgotten ...
 const FORGOTTEN: u64 = 4;
 /// ... if the newcomer that competes for its place was used this often.
@@ -33,14 +31,26 @@ pub(crate) enum Mode {
     /// The most frequently used: TinyLFU's admission. A newcomer stays only if it was requested more often
     /// than the entry it would replace. Best for skewed use, scans, and loops that do not fit.
     Frequency,
+    /// Like [`Frequency`](Self::Frequency), with much more room for newcomers. Best if some keys are always popular, and
+    /// others only for a while after their first use.
+    Mixed,
 }
 
 impl Mode {
-    pub(super) fn other(self) -> Self {
+    pub(super) const ALL: [Self; 3] = [Self::Recency, Self::Frequency, Self::Mixed];
+
+    /// The fraction of the bound that is reserved for newcomers, one in so many. In [`Mode::Recency`] there is no newcomer.
+    fn window(self) -> Option<u64> {
         match self {
-            Self::Recency => Self::Frequency,
-            Self::Frequency => Self::Recency,
+            Self::Recency => None,
+            Self::Frequency => Some(100),
+            Self::Mixed => Some(5),
         }
+    }
+
+    /// Whether entries compete by the number of their uses.
+    fn counts(self) -> bool {
+        self.window().is_some()
     }
 }
 
@@ -153,9 +163,8 @@ impl<T> Arena<T> {
         self.bytes
     }
 
-    #[cfg(test)]
-    pub(super) fn mode(&self) -> Mode {
-        self.mode
+    pub(super) fn bound(&self) -> Capacity {
+        self.bound
     }
 
     #[cfg(test)]
@@ -252,16 +261,21 @@ impl<T> Arena<T> {
         if mode == self.mode {
             return;
         }
+        let counted = self.mode.counts();
         self.mode = mode;
-        self.window.clear();
-        self.window_cost = 0;
+        // The newcomers of a smaller window stay newcomers. Those of a larger one would never become fewer.
+        let newcomers_stay = mode == Mode::Mixed;
+        if !newcomers_stay {
+            self.window.clear();
+            self.window_cost = 0;
+        }
         for slot in &mut self.slots {
-            if slot.place == Place::Window {
+            if slot.place == Place::Window && !newcomers_stay {
                 slot.place = Place::Main;
             }
             // Entries had no chance to be counted by frequency: newcomers with an equal count must not push
             // them out.
-            if mode == Mode::Frequency {
+            if mode.counts() && !counted {
                 let uses = slot.uses.get_mut();
                 *uses = (*uses + 1).min(MOST);
             }
@@ -334,7 +348,7 @@ impl<T> Arena<T> {
     /// Puts a new entry into a free slot.
     fn settle(&mut self, id: KeyId, value: T, weight: u64, uses: u8, contested: bool) -> u32 {
         let cost = self.cost_of(weight);
-        let newcomer = contested && self.mode == Mode::Frequency;
+        let newcomer = contested && self.mode.counts();
         let place = if newcomer { Place::Window } else { Place::Main };
         let (used, uses) = (AtomicU32::new(self.tick), AtomicU8::new(uses));
         let slot = Slot { id, value: Some(value), weight, used, uses, place };
@@ -398,9 +412,8 @@ impl<T> Arena<T> {
 
     /// Evicts one entry, but not `but`.
     fn make_room(&mut self, but: Option<u32>) -> Option<T> {
-        let window = (self.bound.most() / WINDOW).max(1);
-        if self.mode == Mode::Frequency
-            && self.window_cost >= window
+        if let Some(part) = self.mode.window()
+            && self.window_cost >= (self.bound.most() / part).max(1)
             && let Some(newcomer) = self.next_newcomer(but)
         {
             return self.admit(newcomer, but);
@@ -455,7 +468,7 @@ impl<T> Arena<T> {
             let slot = &self.slots[index];
             let takes_part = match self.mode {
                 Mode::Recency => slot.place != Place::Free,
-                Mode::Frequency => slot.place == Place::Main,
+                Mode::Frequency | Mode::Mixed => slot.place == Place::Main,
             };
             if !takes_part || but == Some(index as u32) {
                 continue;

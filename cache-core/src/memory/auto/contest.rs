@@ -1,11 +1,11 @@
-//! Finds out which of the two modes suits the use of the tier.
+//! Finds out which mode suits the use of the tier.
 //!
-//! A small part of the keys, chosen by their hash, also passes through a *shadow*: an arena without values,
-//! with the same part of the bound, in the mode that the tier does not use. If the shadow has clearly more
-//! hits than the tier for these keys, the tier changes its mode ("miniature simulation": Waldspurger,
-//! Saemundsson, Ahmad, Park: "Cache Modeling and Optimization using Miniature Simulations", USENIX ATC 2017).
+//! A small part of the keys, chosen by their hash, also passes through *shadows*: arenas without values, one for each mode,
+//! with the same part of the bound. If the shadow of another mode has clearly more hits than the tier for these keys, the tier
+//! changes to that mode ("miniature simulation": Waldspurger, Saemundsson, Ahmad, Park: "Cache Modeling and Optimization using
+//! Miniature Simulations", USENIX ATC 2017).
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::arena::{Arena, Mode};
@@ -20,26 +20,42 @@ const SMALLEST_RATE: u64 = 8;
 const TYPICAL: u64 = 16 << 10;
 /// Hits are compared after this many uses.
 const ROUND: u32 = 32;
+/// The place of the first mode. Most programs read some keys more often than others.
+const FIRST: usize = 1;
 
 pub(crate) struct Contest {
     /// A key takes part if these bits of its hash are zero.
     mask: u32,
-    /// Whether uses are counted. Not while the tier has room, because both modes keep everything then.
+    /// Whether uses are counted. Not while the tier has room, because all modes keep everything then.
     counting: AtomicBool,
-    /// Whether the tier's mode is [`Mode::Frequency`].
-    frequency: AtomicBool,
-    switches: AtomicU32,
+    /// The place of the tier's mode in [`Mode::ALL`].
+    mode: AtomicUsize,
+    /// The number of inserts of new keys.
+    inserts: AtomicU64,
     state: Mutex<State>,
 }
 
 struct State {
-    shadow: Arena<()>,
-    /// Hits of the tier and of its shadow; older hits have less weight.
+    /// In the order of [`Mode::ALL`].
+    shadows: [Shadow; Mode::ALL.len()],
+    /// Hits of the tier; older hits have less weight. After a change of the mode it begins with those of the mode's shadow.
     tier_hits: f64,
-    shadow_hits: f64,
     uses: u32,
-    /// For this many uses nothing is compared, because the shadow has just changed its mode.
-    settling: u64,
+    sample: Sample,
+}
+
+struct Shadow {
+    arena: Arena<()>,
+    /// Older hits have less weight.
+    hits: f64,
+}
+
+/// A use of a key that takes part.
+#[derive(Clone, Copy)]
+enum Use {
+    Hit,
+    /// A miss, whose key the tier now holds. The number of inserts until then, with this one.
+    Insert(u64),
 }
 
 impl Contest {
@@ -49,21 +65,26 @@ impl Contest {
             Capacity::Bytes(bytes) => bytes / TYPICAL,
         };
         let rate = 1_u64 << (entries / SHADOW).clamp(SMALLEST_RATE, 1 << 31).ilog2();
-        let shadow = Arena::new(share(bound, rate), Mode::Frequency);
-        let state = State { shadow, tier_hits: 0.0, shadow_hits: 0.0, uses: 0, settling: 0 };
+        let sample = Sample::new(bound, entries, rate);
+        let shadow = |mode| Shadow { arena: Arena::new(sample.share(), mode), hits: 0.0 };
+        let shadows = Mode::ALL.map(shadow);
         Self {
             #[allow(clippy::cast_possible_truncation)]
             mask: (rate - 1) as u32,
             counting: AtomicBool::new(false),
-            frequency: AtomicBool::new(false),
-            switches: AtomicU32::new(0),
-            state: Mutex::new(state),
+            mode: AtomicUsize::new(FIRST),
+            inserts: AtomicU64::new(0),
+            state: Mutex::new(State { shadows, tier_hits: 0.0, uses: 0, sample }),
         }
     }
 
     pub(super) fn mode(&self) -> Mode {
-        let frequency = self.frequency.load(Ordering::Relaxed);
-        if frequency { Mode::Frequency } else { Mode::Recency }
+        Mode::ALL[self.mode.load(Ordering::Relaxed)]
+    }
+
+    #[cfg(test)]
+    pub(super) fn switch(&self, place: usize) {
+        self.mode.store(place, Ordering::Relaxed);
     }
 
     /// Starts counting: the tier is almost full, so the modes differ from now on.
@@ -89,90 +110,191 @@ impl Contest {
     /// Reports a hit of the tier.
     #[cold]
     pub(super) fn used(&self, id: KeyId, weight: u64) {
-        self.count(id, weight, true);
+        self.count(id, weight, Use::Hit);
     }
 
     /// Reports a miss of the tier for a key that it now holds.
     pub(super) fn inserted(&self, id: KeyId, weight: u64) {
+        let inserts = self.inserts.fetch_add(1, Ordering::Relaxed) + 1;
         if self.takes(id) {
-            self.count(id, weight, false);
+            self.count(id, weight, Use::Insert(inserts));
         }
     }
 
     pub(super) fn removed(&self, id: KeyId) {
         if self.takes(id) {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = state.shadow.remove(id);
+            for shadow in &mut state.shadows {
+                let _ = shadow.arena.remove(id);
+            }
         }
     }
 
     pub(super) fn resize(&self, bound: Capacity) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = state.shadow.resize(share(bound, u64::from(self.mask) + 1));
+        state.sample.bound = bound;
+        state.fit();
     }
 
-    fn count(&self, id: KeyId, weight: u64, hit: bool) {
+    fn count(&self, id: KeyId, weight: u64, use_of: Use) {
         // A hit never waits. Missing a few uses does not matter.
         let Ok(mut state) = self.state.try_lock() else { return };
-        let shadow_hit = state.access(id, weight);
+        if let Use::Insert(inserts) = use_of {
+            let held = state.shadows[0].arena.len();
+            state.sample.add(inserts, held);
+            state.fit();
+        }
+        let hits = state.shadows.each_mut().map(|shadow| shadow.access(id, weight));
         if !self.counting.load(Ordering::Relaxed) {
             return;
         }
-        if state.compare(hit, shadow_hit) {
-            let mode = self.mode().other();
-            state.change_sides(mode.other());
-            self.frequency.store(mode == Mode::Frequency, Ordering::Relaxed);
-            self.switches.fetch_add(1, Ordering::Relaxed);
+        let now = self.mode.load(Ordering::Relaxed);
+        if let Some(better) = state.compare(now, matches!(use_of, Use::Hit), hits) {
+            self.mode.store(better, Ordering::Relaxed);
         }
+    }
+}
+
+impl Shadow {
+    /// Uses a key; returns whether the shadow held it.
+    fn access(&mut self, id: KeyId, weight: u64) -> bool {
+        if let Some(slot) = self.arena.find(id) {
+            self.arena.touch(slot);
+            return true;
+        }
+        let _ = self.arena.insert(id, (), weight);
+        false
     }
 }
 
 impl State {
-    /// Uses a key of the shadow; returns whether the shadow held it.
-    fn access(&mut self, id: KeyId, weight: u64) -> bool {
-        if let Some(slot) = self.shadow.find(id) {
-            self.shadow.touch(slot);
-            return true;
+    /// Gives the shadows their share of the bound.
+    fn fit(&mut self) {
+        let share = self.sample.share();
+        for Shadow { arena, .. } in &mut self.shadows {
+            if arena.bound() != share {
+                let _ = arena.resize(share);
+            }
         }
-        let _ = self.shadow.insert(id, (), weight);
-        false
     }
 
-    /// Counts a use; returns whether the shadow does clearly better.
+    /// Counts a use of the tier in the mode at the place `now`, and of its shadows. Returns the place of a mode that does clearly
+    /// better.
     #[allow(clippy::cast_precision_loss)]
-    fn compare(&mut self, tier: bool, shadow: bool) -> bool {
-        if self.settling > 0 {
-            self.settling -= 1;
-            return false;
+    fn compare(&mut self, now: usize, tier_hit: bool, shadow_hits: [bool; 3]) -> Option<usize> {
+        let count = |hit: bool| f64::from(u8::from(hit));
+        self.tier_hits += count(tier_hit);
+        for (shadow, hit) in self.shadows.iter_mut().zip(shadow_hits) {
+            shadow.hits += count(hit);
         }
-        self.tier_hits += f64::from(u8::from(tier));
-        self.shadow_hits += f64::from(u8::from(shadow));
         self.uses += 1;
         if self.uses < ROUND {
-            return false;
+            return None;
         }
         self.uses = 0;
         // The last uses, about three times as many as the shadow has entries, have half of the weight.
-        let memory = (self.shadow.len() as f64 * 4.0).max(512.0);
+        let memory = (self.shadows[now].arena.len() as f64 * 4.0).max(512.0);
         let fading = 1.0 - f64::from(ROUND) / memory;
         self.tier_hits *= fading;
-        self.shadow_hits *= fading;
-        self.shadow_hits > self.tier_hits + 8.0 + 0.03 * self.shadow_hits
-    }
-
-    /// Switches the shadow to the mode that the tier leaves.
-    fn change_sides(&mut self, mode: Mode) {
-        self.shadow.switch(mode);
-        self.tier_hits = 0.0;
-        self.shadow_hits = 0.0;
-        self.settling = 2 * self.shadow.len() as u64;
+        self.shadows.iter_mut().for_each(|shadow| shadow.hits *= fading);
+        // The tier itself is compared, and not the shadow of its mode: that one may have suitable entries that the tier refused
+        // when it was in another mode.
+        let others = self.shadows.iter().map(|shadow| shadow.hits).enumerate();
+        let others = others.filter(|(place, _)| *place != now);
+        let (best, hits) = others.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
+        let is_better = hits > self.tier_hits + 8.0 + 0.03 * hits;
+        is_better.then(|| {
+            self.tier_hits = hits;
+            best
+        })
     }
 }
 
-/// The share of the bound for the shadow.
-fn share(bound: Capacity, rate: u64) -> Capacity {
-    match bound.split(rate) {
-        Capacity::Entries(entries) => Capacity::Entries(entries.max(1)),
-        Capacity::Bytes(bytes) => Capacity::Bytes(bytes.max(1)),
+/// The part of the keys that takes part.
+///
+/// Of a few hundred keys it may be a tenth more or less than their hashes suggest. A shadow of the wrong size would then miss
+/// a loop that fits into the tier, so the shadows get the part of the bound that the inserted keys really have ("SHARDS-adj" corrects
+/// the same error: Waldspurger, Park, Garthwaite, Ahmad: "Efficient MRC Construction with SHARDS", FAST 2015).
+struct Sample {
+    bound: Capacity,
+    /// How many keys of a full tier should take part.
+    expected: f64,
+    /// How many inserted keys took part, and how many were inserted; older inserts have less weight.
+    taken: f64,
+    all: f64,
+    /// The number of inserts at the last one that took part.
+    inserts: u64,
+}
+
+impl Sample {
+    /// A part of one in `rate` of a tier of so many entries.
+    #[allow(clippy::cast_precision_loss)]
+    fn new(bound: Capacity, entries: u64, rate: u64) -> Self {
+        let expected = (entries as f64 / rate as f64).max(1.0);
+        // The expectation counts as much as the inserts of half a tier.
+        let (taken, all) = (expected / 2.0, expected / 2.0 * rate as f64);
+        Self { bound, expected, taken, all, inserts: 0 }
+    }
+
+    /// Counts an insert that takes part. `held` keys that do are in a shadow.
+    #[allow(clippy::cast_precision_loss)]
+    fn add(&mut self, inserts: u64, held: usize) {
+        self.taken += 1.0;
+        // Another thread may have counted a later insert first.
+        self.all += inserts.saturating_sub(self.inserts) as f64;
+        self.inserts = self.inserts.max(inserts);
+        if self.taken > self.expected.max(held as f64) {
+            self.taken /= 2.0;
+            self.all /= 2.0;
+        }
+    }
+
+    /// The share of the bound for a shadow.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
+    fn share(&self) -> Capacity {
+        let share = |most: u64| (most as f64 * self.taken / self.all).round().max(1.0) as u64;
+        match self.bound {
+            Capacity::Entries(most) => Capacity::Entries(share(most)),
+            Capacity::Bytes(most) => Capacity::Bytes(share(most)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key of which every `one_in`th takes part.
+    fn key(number: u64, one_in: u64) -> KeyId {
+        let takes = if number.is_multiple_of(one_in) { 0 } else { u128::from(u32::MAX) };
+        KeyId(u128::from(number) | takes << 96)
+    }
+
+    fn bounds(contest: &Contest) -> [u64; 3] {
+        let state = contest.state.lock().expect("no test panics under it");
+        state.shadows.each_ref().map(|shadow| shadow.arena.bound().most())
+    }
+
+    /// The shadows get the part of the bound that the inserted keys have.
+    #[test]
+    fn shadows_have_the_size_of_the_sample() {
+        let contest = Contest::new(Capacity::Entries(4_000));
+        let bound = || bounds(&contest)[0];
+        assert_eq!(bound(), 500, "one in eight");
+        for (one_in, expected) in [(6, 667), (10, 400), (8, 500)] {
+            (0..20_000).for_each(|number| contest.inserted(key(number, one_in), 1));
+            assert!(bound().abs_diff(expected) <= 5, "one in {one_in}: {}", bound());
+        }
+    }
+
+    #[test]
+    fn a_shadow_of_the_smallest_tier_has_an_entry() {
+        for bound in [Capacity::Entries(1), Capacity::Bytes(1)] {
+            let contest = Contest::new(bound);
+            for number in 0..10_000 {
+                contest.inserted(key(number, 1_000), 1);
+            }
+            assert_eq!(bounds(&contest), [1; 3]);
+        }
     }
 }

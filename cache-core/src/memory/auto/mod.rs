@@ -1,9 +1,9 @@
-//! The default engine: keeps the most recently or the most frequently used entries, depending on which mode
+//! The default engine: keeps the most recently or the most frequently used entries, or a mixture, depending on which mode
 //! has more hits.
 //!
 //! No single rule is good for every workload. Recency (LRU) fails on scans and on loops that are larger than
-//! the tier; frequency (TinyLFU) keeps entries that are no longer requested. So each shard supports both
-//! ([`arena`]), and a small simulation finds out which of them suits the current keys ([`contest`]).
+//! the tier; frequency (TinyLFU) keeps entries that are no longer requested. So each shard supports all modes
+//! ([`arena`]), and small simulations find out which of them suits the current keys ([`contest`]).
 
 mod arena;
 mod contest;
@@ -19,7 +19,9 @@ use super::config::Capacity;
 use super::removed::Removed;
 use crate::entry::Stored;
 use crate::key::KeyId;
-use arena::{Arena, Mode};
+use arena::Arena;
+#[cfg(test)]
+use arena::Mode;
 use contest::Contest;
 
 /// The engine's overhead for each entry, in bytes: its slot, its place in the table, its counters. The table and the counters
@@ -50,12 +52,9 @@ impl Auto {
         let parallel = std::thread::available_parallelism().map_or(1, usize::from) as u64;
         let shards = 1 << (whole / smallest).clamp(1, parallel * 4).ilog2();
         let part = bound.split(shards);
-        let shard = |_| RwLock::new(Shard::new(part, Mode::Recency));
-        Self {
-            shards: (0..shards).map(shard).collect(),
-            contest: Contest::new(bound),
-            evicted: AtomicU64::new(0),
-        }
+        let contest = Contest::new(bound);
+        let shard = |_| RwLock::new(Shard::new(part, contest.mode()));
+        Self { shards: (0..shards).map(shard).collect(), contest, evicted: AtomicU64::new(0) }
     }
 
     /// Chosen by bits of the identity that the table does not use.

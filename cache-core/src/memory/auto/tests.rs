@@ -21,7 +21,7 @@ enum Step {
     Retain(u8),
     Resize(u64),
     /// Changes the mode.
-    Switch,
+    Switch(usize),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -32,7 +32,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => key.clone().prop_map(Step::Remove),
         1 => key.prop_map(Step::Retain),
         1 => (1..30_u64).prop_map(Step::Resize),
-        1 => Just(Step::Switch),
+        1 => (0..Mode::ALL.len()).prop_map(Step::Switch),
     ];
     proptest::collection::vec(step, 1..400)
 }
@@ -85,13 +85,7 @@ fn gives_back_what_leaves(bound: Capacity, steps: &[Step]) {
                     evicted += 1;
                 }
             }
-            Step::Switch => {
-                for shard in &auto.shards {
-                    let mut shard = write(shard);
-                    let mode = shard.mode().other();
-                    shard.switch(mode);
-                }
-            }
+            Step::Switch(to) => auto.contest.switch(to),
         }
         let bytes: u64 = held.values().map(|(_, weight)| weight).sum();
         assert_eq!((auto.len(), auto.bytes()), (held.len() as u64, bytes));
@@ -150,6 +144,24 @@ fn an_entry_that_never_fits_evicts_nothing() {
     assert_eq!((gone.found, gone.keys()), (false, vec!["large"]));
     drop(gone);
     assert!(auto.get(KeyId::of("small")).is_some());
+}
+
+/// When the window becomes smaller, the tier does not keep the larger one.
+#[test]
+fn newcomers_of_a_larger_window_become_entries_like_the_rest() {
+    let mut arena = Arena::new(Capacity::Entries(100), Mode::Mixed);
+    let key =
+        |id: u32| KeyId(u128::from(id).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835));
+    (0..300).for_each(|id| drop(arena.insert(key(id), (), 1)));
+    assert_eq!(arena.newcomers(), 20, "a fifth");
+    arena.switch(Mode::Frequency);
+    (300..400).for_each(|id| drop(arena.insert(key(id), (), 1)));
+    assert_eq!(arena.newcomers(), 1, "a hundredth");
+    arena.switch(Mode::Mixed);
+    assert_eq!(arena.newcomers(), 1, "they stay newcomers");
+    arena.switch(Mode::Recency);
+    (400..500).for_each(|id| drop(arena.insert(key(id), (), 1)));
+    assert_eq!(arena.newcomers(), 0);
 }
 
 /// Removed newcomers must not stay in the list without limit.
