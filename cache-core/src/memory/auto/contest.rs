@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::arena::{Arena, Mode};
+use super::sample::{Inserts, Sample};
 use crate::key::KeyId;
 use crate::memory::config::Capacity;
 
@@ -49,14 +50,6 @@ struct Shadow {
     arena: Arena<()>,
     /// Older hits have less weight.
     hits: f64,
-}
-
-/// Numbers of inserts of new keys.
-#[derive(Clone, Copy, Default)]
-struct Inserts {
-    all: u64,
-    /// Those that take part.
-    taken: u64,
 }
 
 /// A use of a key that takes part.
@@ -143,7 +136,7 @@ impl Contest {
 
     pub(super) fn resize(&self, bound: Capacity) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.sample.bound = bound;
+        state.sample.resize(bound);
         state.fit();
     }
 
@@ -218,57 +211,6 @@ impl State {
             self.tier_hits = hits;
             best
         })
-    }
-}
-
-/// The part of the keys that takes part.
-///
-/// Of a few hundred keys it may be a tenth more or less than their hashes suggest. A shadow of the wrong size would then miss
-/// a loop that fits into the tier, so the shadows get the part of the bound that the inserted keys really have ("SHARDS-adj" corrects
-/// the same error: Waldspurger, Park, Garthwaite, Ahmad: "Efficient MRC Construction with SHARDS", FAST 2015).
-struct Sample {
-    bound: Capacity,
-    /// How many keys of a full tier should take part.
-    expected: f64,
-    /// How many inserted keys took part, and how many were inserted; older inserts have less weight.
-    taken: f64,
-    all: f64,
-    /// The numbers at the last insert that was counted here. A thread that finds the state locked leaves its insert to the next one.
-    counted: Inserts,
-}
-
-impl Sample {
-    /// A part of one in `rate` of a tier of so many entries.
-    #[allow(clippy::cast_precision_loss)]
-    fn new(bound: Capacity, entries: u64, rate: u64) -> Self {
-        let expected = (entries as f64 / rate as f64).max(1.0);
-        // The expectation counts as much as the inserts of half a tier.
-        let (taken, all) = (expected / 2.0, expected / 2.0 * rate as f64);
-        Self { bound, expected, taken, all, counted: Inserts::default() }
-    }
-
-    /// Counts the inserts since the last call. A shadow holds `held` keys.
-    #[allow(clippy::cast_precision_loss)]
-    fn add(&mut self, inserts: Inserts, held: usize) {
-        // Another thread may have counted a later insert first.
-        self.taken += inserts.taken.saturating_sub(self.counted.taken) as f64;
-        self.all += inserts.all.saturating_sub(self.counted.all) as f64;
-        self.counted.taken = self.counted.taken.max(inserts.taken);
-        self.counted.all = self.counted.all.max(inserts.all);
-        if self.taken > self.expected.max(held as f64) {
-            self.taken /= 2.0;
-            self.all /= 2.0;
-        }
-    }
-
-    /// The share of the bound for a shadow.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
-    fn share(&self) -> Capacity {
-        let share = |most: u64| (most as f64 * self.taken / self.all).round().max(1.0) as u64;
-        match self.bound {
-            Capacity::Entries(most) => Capacity::Entries(share(most)),
-            Capacity::Bytes(most) => Capacity::Bytes(share(most)),
-        }
     }
 }
 

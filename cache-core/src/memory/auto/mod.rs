@@ -7,6 +7,7 @@
 
 mod arena;
 mod contest;
+mod sample;
 mod sketch;
 #[cfg(test)]
 mod tests;
