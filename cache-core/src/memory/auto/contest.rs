@@ -1,9 +1,9 @@
 //! Finds out which mode suits the use of the tier.
 //!
 //! A small part of the keys, chosen by their hash, also passes through *shadows*: arenas without values, one for each mode,
-//! with the same part of the bound. If the shadow of another mode has clearly more hits than the tier for these keys, the tier
-//! changes to that mode ("miniature simulation": Waldspurger, Saemundsson, Ahmad, Park: "Cache Modeling and Optimization using
-//! Miniature Simulations", USENIX ATC 2017).
+//! with the part of the bound that these keys have (`sample`). If the shadow of another mode has clearly more hits than the
+//! tier for these keys, the tier changes to that mode ("miniature simulation": Waldspurger, Saemundsson, Ahmad, Park: "Cache
+//! Modeling and Optimization using Miniature Simulations", USENIX ATC 2017).
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +21,7 @@ const SMALLEST_RATE: u64 = 8;
 const TYPICAL: u64 = 16 << 10;
 /// Hits are compared after this many uses.
 const ROUND: u32 = 32;
-/// The place of the first mode. Most programs read some keys more often than others.
+/// The place of the mode in which a tier begins: frequency, because most programs read some keys more often than others.
 const FIRST: usize = 1;
 
 pub(crate) struct Contest {
